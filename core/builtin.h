@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* builtin.h - the table types that live inside the library. */
+#ifndef DICTUM_CORE_BUILTIN_H
+#define DICTUM_CORE_BUILTIN_H
+
+#include "include/dictum_plugin.h"
+
+extern const dictum_type static_type;   /**< one value for every key */
+extern const dictum_type inline_type;   /**< entries in the name itself */
+extern const dictum_type texthash_type; /**< a text file, read at open */
+extern const dictum_type environ_type;  /**< the environment of the process */
+extern const dictum_type fail_type;     /**< never an answer */
+
+#endif

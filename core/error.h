@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* error.h - filling the caller's dictum_error; every `err` here may be NULL. */
+#ifndef DICTUM_CORE_ERROR_H
+#define DICTUM_CORE_ERROR_H
+
+#include <stdarg.h>
+#include "include/dictum.h"
+
+#if defined(__GNUC__)
+#define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define PRINTF_LIKE(fmt, args)
+#endif
+
+/** Sets all fields but `where`, and returns @p status. `%m` is not used: pass the errno's text. */
+dictum_status error_set(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
+                        ...) PRINTF_LIKE(4, 5);
+/** The same with a code. */
+dictum_status error_code(dictum_error *err, dictum_status status, dictum_code code, int sys_errno,
+                         const char *fmt, ...) PRINTF_LIKE(5, 6);
+dictum_status error_vset(dictum_error *err, dictum_status status, dictum_code code, int sys_errno,
+                         const char *fmt, va_list args);
+/** Fills `where` unless a deeper level did, and returns err->status (or @p status with NULL). */
+dictum_status error_where(dictum_error *err, dictum_status status, const char *where);
+dictum_status error_nomem(dictum_error *err);
+
+/** Writes printf's text of at most @p size bytes with a NUL: one line, with '?' for each byte that
+ * is not printable; valid UTF-8 stays as it is and is never cut within a character. */
+void text_vformat(char *out, size_t size, const char *fmt, va_list args);
+void text_format(char *out, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/** strerror() for any thread. Returns @p buf or a constant. */
+const char *errno_text(int sys_errno, char *buf, size_t size);
+#define ERRNO_TEXT(number) errno_text((number), (char[128]){0}, 128)
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* host.c - the services that a plugin is given. */
+#include "host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "ctx.h"
+#include "error.h"
+#include "event.h"
+#include "file_value.h"
+#include "lines.h"
+#include "options.h"
+#include "slot.h"
+
+dictum_status sink_emit_at(dictum_sink *sink, size_t i, dictum_status status, const char *value,
+                           size_t len) {
+  if (i >= sink->n)
+    return DICTUM_INVALID;
+  dictum_req *req = &sink->reqs[i];
+  req->status = status;
+  if (status != DICTUM_OK)
+    return DICTUM_OK;
+  /* The NUL behind the value before stays, so that every value ends in one. */
+  size_t off = sink->arena->len ? sink->arena->len + 1 : 0;
+  if (!buf_reserve(sink->arena, len + 1)) {
+    req->status = DICTUM_NOMEM;
+    return DICTUM_NOMEM;
+  }
+  if (len > 0)
+    memcpy(sink->arena->data + off, value, len);
+  sink->arena->data[off + len] = '\0';
+  sink->arena->len = off + len;
+  req->off = off;
+  req->len = len;
+  return DICTUM_OK;
+}
+
+static dictum_status host_emit(dictum_sink *sink, const char *value, size_t len) {
+  return sink_emit_at(sink, sink->current, DICTUM_OK, value, len);
+}
+
+static dictum_status host_fail(dictum_error *err, dictum_status status, int sys_errno,
+                               const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  error_vset(err, status, DICTUM_CODE_NONE, sys_errno, fmt, args);
+  va_end(args);
+  return status;
+}
+
+static void host_log(dictum_slot *slot, dictum_level level, dictum_code code, const char *fmt,
+                     ...) {
+  va_list args;
+  va_start(args, fmt);
+  event_vsend(&slot->ctx->events, level, code, slot->spec, 0, 0, fmt, args);
+  va_end(args);
+}
+
+/* The first path stays: others may be reading it, and a table's file never moves. */
+static void host_note_file(dictum_slot *slot, const char *path) {
+  char *copy = strdup(path);
+  char *none = NULL;
+  if (copy && !atomic_compare_exchange_strong(&slot->file, &none, copy))
+    free(copy);
+}
+
+static dictum_status host_file_value(const char *names, size_t len, dictum_buf *out,
+                                     dictum_error *err) {
+  return file_value(names, len, out, err);
+}
+
+const dictum_host host_services = {
+    .size = sizeof(dictum_host),
+    .abi = DICTUM_ABI,
+    .emit = host_emit,
+    .emit_at = sink_emit_at,
+    .fail = host_fail,
+    .log = host_log,
+    .note_file = host_note_file,
+    .opt_str = options_str,
+    .opt_int = options_int,
+    .lines_open = lines_service_open,
+    .lines_next = lines_service_next,
+    .lines_close = lines_service_close,
+    .file_value = host_file_value,
+};
