@@ -148,7 +148,9 @@ dictum_status leaf_open(struct leaf *leaf, dictum_error *err) {
   forklock_acquire(&leaf->open_lock);
   if (!atomic_load(&leaf->self)) {
     status = try_open(leaf, &reason);
-    leaf->reason = reason;
+    /* An old reason stays good for those who are told to wait until this one has reported. */
+    if (status != DICTUM_OK)
+      leaf->reason = reason;
   }
   forklock_release(&leaf->open_lock);
   if (status == DICTUM_OK)

@@ -386,9 +386,10 @@ typedef enum dictum_dup {
  * @param table      opened with DICTUM_OPEN_WRITE
  * @param file_mode  permission bits for a file that is made new; 0: 0644. An existing file
  *                   keeps its owner, group and mode.
- * @return OK; UNSUPPORTED; RETRY when another writer holds the lock past the deadline; CONFIG;
- *   NOMEM. An UPDATE holds the table's write lock until it ends, and on types without
- *   transactions of their own its changes may be visible before commit. */
+ * @return OK; UNSUPPORTED; RETRY when another writer holds the lock past the deadline or the host
+ *   catches a signal meanwhile (without SA_RESTART); CONFIG; NOMEM. An UPDATE holds the table's
+ *   write lock until it ends, and on types without transactions of their own its changes may be
+ *   visible before commit. */
 DICTUM_API dictum_status dictum_txn_begin(dictum_table *table, dictum_txn_mode mode,
                                           uint32_t file_mode, dictum_txn **out, dictum_error *err);
 /** Adds or changes one entry. The entry is copied. Its key is folded as the table's flags say.

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* keyorder.h - the order in which a batch of keys is best looked up. */
+#ifndef DICTUM_PLUGINS_KEYORDER_H
+#define DICTUM_PLUGINS_KEYORDER_H
+
+#include <dictum_plugin.h>
+
+struct keyorder;
+
+/** Where the table keeps a key: keys of near places are looked up one after the other. */
+typedef uint64_t keyorder_place(const void *rock, const dictum_key *key);
+
+/** Orders keys[from..n). @return NULL when memory is out or there is nothing to order: then their
+ * own order is as good. */
+struct keyorder *keyorder_new(const dictum_key *keys, size_t from, size_t n, keyorder_place *place,
+                              const void *rock);
+/** Which key is @p i-th, for i from @p from on; @p i itself when @p order is NULL. */
+size_t keyorder_at(const struct keyorder *order, size_t i);
+void keyorder_free(struct keyorder *order);
+
+/** The first eight bytes of a key as a number that sorts as the bytes do. */
+uint64_t keyorder_prefix(const dictum_key *key);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rules.h - what tables of rules share (regexp, pcre, cidr).
+ *
+ * A table of rules is an ordered list: the first rule that matches a key
+ * answers. "if PATTERN" ... "endif" hides the rules between from keys that do
+ * not match. What a pattern is, and what "!" before it means, is each table's
+ * own matter: here a rule is something that a function of the table's can match.
+ */
+#ifndef DICTUM_PLUGINS_RULES_H
+#define DICTUM_PLUGINS_RULES_H
+
+#include <stdbool.h>
+#include <dictum_plugin.h>
+
+/* ---- the text of a table -------------------------------------------------------------------- */
+
+/** Where rules come from. Messages begin with "TYPE map NAME, line N: ". Strings are not copied. */
+struct rules_origin {
+  const dictum_host *host;
+  dictum_slot *slot;
+  const char *type; /**< "regexp" */
+  const char *name; /**< the file, or the rules themselves */
+};
+
+/** Tells that something is wrong with a line. */
+void rules_warn(const struct rules_origin *from, uint64_t line, const char *fmt, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 3, 4)))
+#endif
+    ;
+
+/** Takes one line: @p text is without white space at its ends, and may be changed.
+ * @return OK, also for a line that is skipped with a warning; other to stop reading. */
+typedef dictum_status rules_line(void *table, char *text, uint64_t line, dictum_error *err);
+
+/** Gives each line of @p from to @p each.
+ * @return OK; CONFIG when the text cannot be read; NOMEM; what @p each stopped with. */
+dictum_status rules_read(const struct rules_origin *from, rules_line *each, void *table,
+                         dictum_error *err);
+
+/** How a line begins. */
+enum rules_word {
+  RULES_IF,      /**< "if" in any case; the text moves behind it and the white space there */
+  RULES_ENDIF,   /**< "endif", likewise */
+  RULES_LETTERS, /**< another letter or digit; the text stays */
+  RULES_OTHER    /**< something else; the text stays */
+};
+enum rules_word rules_word(char **text);
+
+/** Skips each "!" at the beginning and white space around. @return true for an odd number of "!" */
+bool rules_negation(char **text);
+
+/** Cuts off a pattern between two equal characters. A backslash stays, and so does what follows it.
+ * @param text       moves behind the closing one; stays after a failure
+ * @param pattern    receives the NUL-terminated text between, within @p text
+ * @param delimiter  receives the character; NUL when @p text is empty
+ * @return false when there is no closing one. */
+bool rules_delimited(char **text, char **pattern, char *delimiter);
+
+/* ---- the list ------------------------------------------------------------------------------- */
+
+struct rules;
+
+/** Makes an empty list. @param release  frees a rule. @return NULL when memory is out. */
+struct rules *rules_new(const dictum_host *host, void (*release)(void *rule));
+/** NULL is fine. */
+void rules_free(struct rules *rules);
+
+/** Appends a rule that answers. @p rule belongs to the list then, also after a failure.
+ * @return OK; NOMEM. */
+dictum_status rules_add(struct rules *rules, void *rule, dictum_error *err);
+/** Appends an IF that stands in @p line. */
+dictum_status rules_add_if(struct rules *rules, void *rule, uint64_t line, dictum_error *err);
+/** Ends the innermost IF. @return false when there is none. */
+bool rules_add_endif(struct rules *rules);
+/** Ends the list, and with it each IF that has no ENDIF, with a warning. */
+void rules_finish(struct rules *rules, const struct rules_origin *from);
+
+/** Does @p rule match? @return OK when it does; NOTFOUND; other when that cannot be told. */
+typedef dictum_status rules_match(const void *rule, void *subject);
+
+/** Finds the first rule that answers and whose IFs all match. Any thread.
+ * @param rule  receives it
+ * @return OK; NOTFOUND; what @p match stopped with. */
+dictum_status rules_find(const struct rules *rules, rules_match *match, void *subject,
+                         const void **rule);
+
+/* ---- replacement texts ---------------------------------------------------------------------- */
+
+/** A value with $1, ${1} or $(1) in it, where the pattern's groups go; $$ is a dollar. */
+struct template;
+
+/** Parses @p text. Each mistake is a warning.
+ * @param zero  this table's word for $0, which is not a group: "out of range"
+ * @return OK; INVALID after a mistake: skip this rule; NOMEM. */
+dictum_status template_parse(const struct rules_origin *from, uint64_t line, const char *text,
+                             const char *zero, struct template **out, dictum_error *err);
+/** NULL is fine. */
+void template_free(struct template *template);
+/** Returns the highest group that is asked for; 0: none. */
+unsigned template_groups(const struct template *template);
+/** Returns the text of group @p n, from 1; empty when it took no part in the match. */
+typedef dictum_key template_group(const void *match, unsigned n);
+/** Emits the value. @p group and @p match may be NULL when there are no groups.
+ * @return OK; NOMEM. */
+dictum_status template_emit(const struct template *template, template_group *group,
+                            const void *match, const dictum_host *host, dictum_sink *sink,
+                            dictum_error *err);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tablefile.h - what tables have in common that live in one file beside their source.
+ *
+ * Records: by default key and value each end in a NUL byte, but files without
+ * exist. A reader that is not told tries the key with NUL, then bare; the first
+ * hit decides which of the two the table is asked from then on.
+ */
+#ifndef DICTUM_PLUGINS_TABLEFILE_H
+#define DICTUM_PLUGINS_TABLEFILE_H
+
+#include <dictum_plugin.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+
+struct tablefile {
+  const dictum_host *host;
+  dictum_slot *slot;
+  char *source;      /**< the name, as typed */
+  char *path;        /**< the same with the suffix */
+  uint32_t flags;    /**< DICTUM_OPEN_* */
+  atomic_uint forms; /**< which forms of a key are still tried */
+};
+
+/** @return OK; NOMEM. */
+dictum_status tablefile_init(struct tablefile *file, const dictum_host *host,
+                             const dictum_open_args *args, const char *suffix, dictum_error *err);
+void tablefile_free(struct tablefile *file);
+
+/** Opens the file, for writing too if the table was opened so.
+ * @param st  receives its particulars
+ * @return OK; CONFIG, RETRY, "open database PATH: TEXT". */
+dictum_status tablefile_open(const struct tablefile *file, int *fd, struct stat *st,
+                             dictum_error *err);
+
+/** Does the path still lead to the file that is open as @p fd? When there is no way to tell, after
+ * chroot() or a loss of rights, it does as long as the file has a name.
+ * @param seen  of that file, at any time
+ * @param now   receives its present particulars, if so */
+bool tablefile_is_current(const struct tablefile *file, int fd, const struct stat *seen,
+                          struct stat *now);
+
+/** True when the file may be made, and there is none yet, or one without a single byte. */
+bool tablefile_is_to_be_made(const struct tablefile *file);
+
+/** What a library means that could not write to @p fd and says EIO or ENOMEM: ENOSPC or EDQUOT when
+ * there is no room, else @p sys_errno. */
+int tablefile_write_errno(int fd, int sys_errno);
+
+/** The text of an errno; @p buf or a constant. */
+const char *tablefile_errno_text(int sys_errno, char *buf, size_t size);
+
+/** What a failed system call means: RETRY when it may pass by itself, NOMEM, else CONFIG. */
+dictum_status tablefile_status(int sys_errno);
+
+dictum_status tablefile_nomem(const struct tablefile *file, dictum_error *err);
+
+/** Fails with EXISTS and "LABEL: duplicate entry: "KEY"". */
+dictum_status tablefile_exists(const struct tablefile *file, dictum_error *err, const char *label,
+                               const dictum_key *key);
+
+/** Fails with "WHAT PATH: TEXT". */
+dictum_status tablefile_fail(const struct tablefile *file, dictum_error *err, int sys_errno,
+                             const char *what);
+
+/** Sends an event when the source was edited after the file was made, and not just now. */
+void tablefile_warn_if_older(const struct tablefile *file, const struct stat *st);
+
+/** Looks up the bytes @p key. @return OK and *value; NOTFOUND; any failure. */
+typedef dictum_status tablefile_get(void *rock, const dictum_key *key, dictum_key *value,
+                                    dictum_error *err);
+/** Looks up @p key in the forms that are still tried. *value lives as long as get() says. */
+dictum_status tablefile_find(struct tablefile *file, tablefile_get *get, void *rock,
+                             const dictum_key *key, dictum_key *value, dictum_error *err);
+/** True once a hit has decided, so that the order of further lookups does not matter. */
+bool tablefile_decided(const struct tablefile *file);
+
+/** A record as it is stored, in one piece of memory. */
+struct tablefile_record {
+  char small[1024];
+  char *large;
+  dictum_key key, value;
+};
+/** Copies @p rec with its NUL bytes. @return OK; INVALID; NOMEM. */
+dictum_status tablefile_record_make(struct tablefile_record *record, const struct tablefile *file,
+                                    const dictum_rec *rec, dictum_error *err);
+void tablefile_record_free(struct tablefile_record *record);
+
+/** Removes the bytes @p key. @return OK; NOTFOUND; any failure. */
+typedef dictum_status tablefile_remove(void *rock, const dictum_key *key, dictum_error *err);
+/** Removes @p key: the form with NUL, else the bare one. */
+dictum_status tablefile_delete(struct tablefile *file, tablefile_remove *remove, void *rock,
+                               const dictum_key *key, dictum_error *err);
+
+/** True when records are written with a NUL behind key and value. */
+bool tablefile_writes_nul(const struct tablefile *file);
+
+/** Leaves out one NUL at the end. */
+static inline dictum_key tablefile_without_nul(dictum_key bytes) {
+  if (bytes.n > 0 && bytes.p[bytes.n - 1] == '\0')
+    bytes.n--;
+  return bytes;
+}
+
+#endif

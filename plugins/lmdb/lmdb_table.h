@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lmdb_table.h - what the files of this plugin share. */
+#ifndef DICTUM_PLUGINS_LMDB_TABLE_H
+#define DICTUM_PLUGINS_LMDB_TABLE_H
+
+#include <lmdb.h>
+#include <pthread.h>
+#include <setjmp.h>
+
+#include "filelock.h"
+#include "tablefile.h"
+
+/** A file open for reading, with an environment of its own. One thread at a time. */
+struct lmdb_reader {
+  int fd; /**< ours, for the lock; -1: not open */
+  MDB_env *env;
+  MDB_txn *txn; /**< begun once, then reset and renewed */
+  MDB_dbi dbi;
+  size_t page_bytes;
+  struct stat seen;  /**< the file when it was opened */
+  bool busy;         /**< others held the lock until the deadline of the last attempt */
+  jmp_buf on_assert; /**< where the library's assertions lead */
+};
+
+enum { lmdb_readers = 16 };
+
+/** One open table. Any number of threads; those that look up take a reader each. */
+struct lmdb {
+  struct tablefile file;
+  char *label; /**< "lmdb:NAME", what messages about entries begin with */
+  size_t map_bytes;
+  struct lmdb_slot {
+    pthread_mutex_t lock;
+    struct lmdb_reader reader;
+  } slots[lmdb_readers];
+};
+
+/* ---- lmdb_env.c: files as LMDB sees them ---- */
+
+/** What LMDB's answer means. */
+dictum_status lmdb_status(int error);
+/** Fails with "WHAT PATH: TEXT". */
+dictum_status lmdb_fail(const struct lmdb *table, dictum_error *err, int error, const char *what);
+
+/** Looks whether @p fd is a file of LMDB's. @return 0, an errno or an error of LMDB's. */
+int lmdb_check_file(int fd, size_t *page_bytes);
+
+/** Opens an environment on @p name. Its assertions come back to @p on_assert with longjmp().
+ * @return 0 or an error. */
+int lmdb_env_open(MDB_env **env, const char *name, unsigned flags, size_t map_bytes,
+                  jmp_buf *on_assert);
+/** True when @p env has the file open that @p fd has. */
+bool lmdb_has_file(MDB_env *env, int fd);
+
+#define LMDB_NO_READER                                                                             \
+  { .fd = -1 }
+
+/** Locks the file for reading and renews the transaction, on the file that is at the table's path.
+ * After OK, lmdb_reader_leave() must follow. */
+dictum_status lmdb_reader_enter(struct lmdb_reader *reader, const struct lmdb *table,
+                                int64_t deadline_ns, dictum_error *err);
+/** The same, on the file that is open, though another may have taken its place. */
+dictum_status lmdb_reader_resume(struct lmdb_reader *reader, const struct lmdb *table,
+                                 int64_t deadline_ns, dictum_error *err);
+void lmdb_reader_leave(struct lmdb_reader *reader);
+void lmdb_reader_close(struct lmdb_reader *reader);
+
+/* ---- lmdb_iter.c, lmdb_txn.c: methods of the type; see dictum_plugin.h ---- */
+
+dictum_status lmdb_iter_open(void *self, const dictum_call *call, void **out, dictum_error *err);
+dictum_status lmdb_iter_next(void *iter, dictum_rec *rec, dictum_error *err);
+void lmdb_iter_close(void *iter);
+
+dictum_status lmdb_txn_begin(void *self, const dictum_txn_args *args, void **out,
+                             dictum_error *err);
+dictum_status lmdb_put(void *txn, const dictum_rec *rec, uint32_t dup, dictum_error *err);
+dictum_status lmdb_del(void *txn, const char *key, size_t len, dictum_error *err);
+dictum_status lmdb_load(void *txn, dictum_bulk *bulk, dictum_error *err);
+dictum_status lmdb_commit(void *txn, dictum_error *err);
+void lmdb_abort(void *txn);
+
+#endif

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * regexp.c - tables of POSIX regular expressions, in the format of Postfix's regexp_table(5).
+ *
+ * The whole text is read and compiled at open and stays as it is. Keys are not
+ * folded; a pattern ignores case unless told otherwise. Patterns and keys are
+ * bytes: compiling, matching and the C library's messages happen in the "C"
+ * locale, which is set for the calling thread only and put back at once. Keys
+ * may hold NUL bytes (REG_STARTEND); where the C library cannot do that, a key
+ * with a NUL byte is INVALID.
+ *
+ * Threads: any number. glibc holds a lock of the compiled pattern while it
+ * matches, so threads that try the same rule at the same moment take turns.
+ *
+ * Limits: regcomp() recurses and, for some patterns, needs memory that grows
+ * with the square or with a power of what is written. What a pattern expands to
+ * is therefore counted first, and a rule that is too large is skipped. The
+ * stack that the largest needs is below one megabyte. Nothing limits the time
+ * of regexec(): back references and nested repetition can make it very long.
+ *
+ * Errors: a rule with a mistake is skipped with a warning (event RULE), and so
+ * is, with DICTUM_OPEN_FILES, a rule whose files cannot be read. Text that
+ * cannot be read, or an inline text that is not "{ {rule} ... }": CONFIG.
+ */
+#include <dictum_plugin.h>
+
+#include <limits.h>
+#include <locale.h>
+#include <regex.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pattern_size.h"
+#include "rules.h"
+
+/* One pattern, and whether a key that it does not match is wanted. */
+struct expression {
+  regex_t regex;
+  bool negated;
+};
+
+/* A rule, or the condition of an IF. */
+struct rule {
+  struct expression first;
+  struct expression *second; /* must match too; mostly NULL */
+  struct template *value;    /* NULL for an IF */
+};
+
+struct table {
+  const dictum_host *host;
+  struct rules *rules;
+  locale_t c_locale;
+};
+
+/* A table that is being read. */
+struct reading {
+  struct table *table;
+  struct rules_origin from;
+  bool files; /* replacement texts name files */
+};
+
+/* A key, as regexec() wants it. */
+struct subject {
+  const char *text;
+  size_t len;
+  const dictum_host *host;
+  dictum_error *err;
+};
+
+/* A pattern as it is written. */
+struct written {
+  char *pattern;
+  int flags; /* REG_* */
+  bool negated;
+};
+
+static dictum_status out_of_memory(const dictum_host *host, dictum_error *err) {
+  return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+}
+
+/* ---- reading a rule ------------------------------------------------------------------------- */
+
+/* INVALID from the functions below: the rule is skipped, its warning is sent, err is untouched. */
+
+static int flag_of(char c) {
+  switch (c) {
+  case 'i':
+    return REG_ICASE;
+  case 'm':
+    return REG_NEWLINE;
+  case 'x':
+    return REG_EXTENDED;
+  }
+  return 0;
+}
+
+static dictum_status read_flags(const struct reading *reading, uint64_t line, char **text,
+                                int *flags) {
+  *flags = REG_EXTENDED | REG_ICASE;
+  char *p = *text;
+  for (; *p && *p != ' ' && *p != '!' && !(*p >= '\t' && *p <= '\r'); p++) {
+    if (flag_of(*p) == 0) {
+      rules_warn(&reading->from, line, "unknown regexp option \"%c\": skipping this rule", *p);
+      return DICTUM_INVALID;
+    }
+    *flags ^= flag_of(*p);
+  }
+  *text = p;
+  return DICTUM_OK;
+}
+
+static dictum_status read_pattern(const struct reading *reading, uint64_t line, char **text,
+                                  struct written *out) {
+  out->negated = rules_negation(text);
+  char delimiter;
+  if (!rules_delimited(text, &out->pattern, &delimiter)) {
+    if (delimiter == '\0')
+      rules_warn(&reading->from, line, "no regexp: skipping this rule");
+    else
+      rules_warn(&reading->from, line, "no closing regexp delimiter \"%c\": skipping this rule",
+                 delimiter);
+    return DICTUM_INVALID;
+  }
+  return read_flags(reading, line, text, &out->flags);
+}
+
+static void warn_regex(const struct reading *reading, uint64_t line, int code,
+                       const regex_t *regex) {
+  char text[256];
+  regerror(code, regex, text, sizeof text);
+  rules_warn(&reading->from, line, "%s", text);
+}
+
+/* @p expression needs regfree() after OK only. */
+static dictum_status compile(const struct reading *reading, uint64_t line,
+                             const struct written *written, int more_flags,
+                             struct expression *expression, dictum_error *err) {
+  if (pattern_is_too_large(written->pattern, written->flags & REG_EXTENDED)) {
+    /* The C library's own words, where it counts itself. */
+    rules_warn(&reading->from, line, "Regular expression too big");
+    return DICTUM_INVALID;
+  }
+  locale_t callers = uselocale(reading->table->c_locale);
+  int code = regcomp(&expression->regex, written->pattern, written->flags | more_flags);
+  if (code != 0 && code != REG_ESPACE)
+    warn_regex(reading, line, code, &expression->regex);
+  uselocale(callers);
+  expression->negated = written->negated;
+  if (code == REG_ESPACE)
+    return out_of_memory(reading->table->host, err);
+  return code == 0 ? DICTUM_OK : DICTUM_INVALID;
+}
+
+/* A rule of the list; its first pattern is always compiled. */
+static void rule_release(void *released) {
+  struct rule *rule = released;
+  regfree(&rule->first.regex);
+  if (rule->second) {
+    regfree(&rule->second->regex);
+    free(rule->second);
+  }
+  template_free(rule->value);
+  free(rule);
+}
+
+static dictum_status new_rule(const struct reading *reading, uint64_t line,
+                              const struct written *first, int more_flags, struct rule **out,
+                              dictum_error *err) {
+  *out = NULL;
+  struct rule *rule = calloc(1, sizeof *rule);
+  if (!rule)
+    return out_of_memory(reading->table->host, err);
+  dictum_status status = compile(reading, line, first, more_flags, &rule->first, err);
+  if (status != DICTUM_OK) {
+    free(rule);
+    return status;
+  }
+  *out = rule;
+  return DICTUM_OK;
+}
+
+static dictum_status add_second(const struct reading *reading, uint64_t line,
+                                const struct written *second, struct rule *rule,
+                                dictum_error *err) {
+  struct expression *expression = malloc(sizeof *expression);
+  if (!expression)
+    return out_of_memory(reading->table->host, err);
+  dictum_status status = compile(reading, line, second, REG_NOSUB, expression, err);
+  if (status == DICTUM_OK)
+    rule->second = expression;
+  else
+    free(expression);
+  return status;
+}
+
+static dictum_status read_if(struct reading *reading, char *text, uint64_t line,
+                             dictum_error *err) {
+  struct written condition;
+  struct rule *rule;
+  dictum_status status = read_pattern(reading, line, &text, &condition);
+  if (status != DICTUM_OK)
+    return status;
+  text += strspn(text, " \t\v\f\r\n");
+  if (*text) {
+    rules_warn(&reading->from, line, "ignoring extra text after IF statement: \"%s\"", text);
+    rules_warn(&reading->from, line,
+               "do not prepend whitespace to statements between IF and ENDIF");
+  }
+  status = new_rule(reading, line, &condition, REG_NOSUB, &rule, err);
+  if (status != DICTUM_OK)
+    return status;
+  return rules_add_if(reading->table->rules, rule, line, err);
+}
+
+static void read_endif(struct reading *reading, const char *text, uint64_t line) {
+  if (!rules_add_endif(reading->table->rules))
+    rules_warn(&reading->from, line, "ignoring ENDIF without matching IF");
+  else if (*text)
+    rules_warn(&reading->from, line, "ignoring extra text after ENDIF");
+}
+
+/* The value: a text with $n, or the names of files, whose content has none. */
+static dictum_status read_value(const struct reading *reading, uint64_t line, const char *text,
+                                struct template **out, dictum_error *err) {
+  static const char zero[] = "out-of-range";
+  const struct rules_origin *from = &reading->from;
+  if (*text == '\0')
+    rules_warn(from, line, "no replacement text: using empty string");
+  if (!reading->files)
+    return template_parse(from, line, text, zero, out, err);
+  dictum_buf content = {0};
+  dictum_error why = DICTUM_ERROR_INIT;
+  dictum_status status = from->host->file_value(text, strlen(text), &content, &why);
+  if (status == DICTUM_OK) {
+    status = template_parse(from, line, content.data, zero, out, err);
+  } else if (status == DICTUM_NOMEM) {
+    out_of_memory(from->host, err);
+  } else {
+    rules_warn(from, line, "%s: skipping this rule", why.what);
+    status = DICTUM_INVALID;
+  }
+  free(content.data);
+  return status;
+}
+
+/* Compiles and adds a rule, whose @p value then belongs to the list. */
+static dictum_status add_rule(struct reading *reading, uint64_t line, const struct written *first,
+                              const struct written *second, struct template **value,
+                              dictum_error *err) {
+  unsigned groups = template_groups(*value);
+  if (groups > 0 && first->negated) {
+    rules_warn(&reading->from, line,
+               "$number found in negative match replacement text: skipping this rule");
+    return DICTUM_INVALID;
+  }
+  struct rule *rule;
+  dictum_status status = new_rule(reading, line, first, groups > 0 ? 0 : REG_NOSUB, &rule, err);
+  if (status != DICTUM_OK)
+    return status;
+  if (groups > rule->first.regex.re_nsub) {
+    rules_warn(&reading->from, line, "out of range replacement index \"%u\": skipping this rule",
+               groups);
+    status = DICTUM_INVALID;
+  } else if (second) {
+    status = add_second(reading, line, second, rule, err);
+  }
+  if (status != DICTUM_OK) {
+    rule_release(rule);
+    return status;
+  }
+  rule->value = *value;
+  *value = NULL;
+  return rules_add(reading->table->rules, rule, err);
+}
+
+static dictum_status read_rule(struct reading *reading, char *text, uint64_t line,
+                               dictum_error *err) {
+  struct written first, second;
+  struct template *value = NULL;
+  dictum_status status = read_pattern(reading, line, &text, &first);
+  if (status != DICTUM_OK)
+    return status;
+  bool two = *text == '!';
+  if (two) {
+    text++;
+    status = read_pattern(reading, line, &text, &second);
+    if (status != DICTUM_OK)
+      return status;
+    second.negated = !second.negated;
+  }
+  text += strspn(text, " \t\v\f\r\n");
+  status = read_value(reading, line, text, &value, err);
+  if (status == DICTUM_OK)
+    status = add_rule(reading, line, &first, two ? &second : NULL, &value, err);
+  template_free(value);
+  return status;
+}
+
+static dictum_status read_line(void *context, char *text, uint64_t line, dictum_error *err) {
+  struct reading *reading = context;
+  dictum_status status = DICTUM_OK;
+  switch (rules_word(&text)) {
+  case RULES_IF:
+    status = read_if(reading, text, line, err);
+    break;
+  case RULES_ENDIF:
+    read_endif(reading, text, line);
+    break;
+  case RULES_LETTERS:
+    rules_warn(&reading->from, line, "ignoring unrecognized request");
+    break;
+  case RULES_OTHER:
+    status = read_rule(reading, text, line, err);
+    break;
+  }
+  return status == DICTUM_INVALID ? DICTUM_OK : status;
+}
+
+/* ---- open, close ---------------------------------------------------------------------------- */
+
+static void regexp_close(void *self) {
+  struct table *table = self;
+  rules_free(table->rules);
+  if (table->c_locale)
+    freelocale(table->c_locale);
+  free(table);
+}
+
+static struct table *new_table(const dictum_host *host) {
+  struct table *table = calloc(1, sizeof *table);
+  if (!table)
+    return NULL;
+  table->host = host;
+  table->rules = rules_new(host, rule_release);
+  table->c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  if (table->rules && table->c_locale)
+    return table;
+  regexp_close(table);
+  return NULL;
+}
+
+static dictum_status regexp_open(const dictum_host *host, const dictum_open_args *args, void **self,
+                                 dictum_error *err) {
+  struct table *table = new_table(host);
+  if (!table)
+    return out_of_memory(host, err);
+  struct reading reading = {
+      table, {host, args->slot, args->type, args->name}, (args->flags & DICTUM_OPEN_FILES) != 0};
+  dictum_status status = rules_read(&reading.from, read_line, &reading, err);
+  if (status != DICTUM_OK) {
+    regexp_close(table);
+    return status;
+  }
+  rules_finish(table->rules, &reading.from);
+  if (args->name[0] != '{')
+    host->note_file(args->slot, args->name);
+  *self = table;
+  return DICTUM_OK;
+}
+
+/* ---- lookup --------------------------------------------------------------------------------- */
+
+/* AddressSanitizer's stand-in for regexec() wants a NUL byte in spite of REG_STARTEND. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COPY_KEYS 1
+#endif
+#endif
+#if !defined(REG_STARTEND) || defined(__SANITIZE_ADDRESS__)
+#define COPY_KEYS 1
+#endif
+
+#ifdef COPY_KEYS
+static bool subject_init(struct subject *subject, const char *key, size_t len) {
+  char *copy = malloc(len + 1);
+  if (!copy)
+    return false;
+  if (len > 0)
+    memcpy(copy, key, len);
+  copy[len] = '\0';
+  subject->text = copy;
+  subject->len = len;
+  return true;
+}
+
+static void subject_free(struct subject *subject) {
+  free((char *)(uintptr_t)subject->text);
+}
+#else
+static bool subject_init(struct subject *subject, const char *key, size_t len) {
+  subject->text = key;
+  subject->len = len;
+  return true;
+}
+
+static void subject_free(struct subject *subject) {
+  (void)subject;
+}
+#endif
+
+/* @p groups has room for @p n, and at least for one. */
+static int run(const regex_t *regex, const struct subject *subject, size_t n, regmatch_t *groups) {
+#ifdef REG_STARTEND
+  groups[0].rm_so = 0;
+  groups[0].rm_eo = (regoff_t)subject->len;
+  return regexec(regex, subject->text, n, groups, REG_STARTEND);
+#else
+  return regexec(regex, subject->text, n, groups, 0);
+#endif
+}
+
+static dictum_status run_failed(const struct subject *subject, int code, const regex_t *regex) {
+  char text[256];
+  if (code == REG_ESPACE)
+    return out_of_memory(subject->host, subject->err);
+  regerror(code, regex, text, sizeof text);
+  return subject->host->fail(subject->err, DICTUM_CONFIG, 0, "regular expression: %s", text);
+}
+
+/* Without groups the C library is free to look for any match, and need not remember its way. */
+static dictum_status expression_matches(const struct expression *expression,
+                                        const struct subject *subject) {
+  regmatch_t whole;
+  int code = run(&expression->regex, subject, 0, &whole);
+  if (code != 0 && code != REG_NOMATCH)
+    return run_failed(subject, code, &expression->regex);
+  return (code == 0) != expression->negated ? DICTUM_OK : DICTUM_NOTFOUND;
+}
+
+static dictum_status rule_matches(const void *tried, void *key) {
+  const struct rule *rule = tried;
+  dictum_status status = expression_matches(&rule->first, key);
+  return status == DICTUM_OK && rule->second ? expression_matches(rule->second, key) : status;
+}
+
+/* What the groups of a pattern matched. */
+struct captures {
+  const char *text;
+  const regmatch_t *groups;
+};
+
+static dictum_key capture(const void *match, unsigned n) {
+  const struct captures *captures = match;
+  const regmatch_t *group = &captures->groups[n];
+  if (group->rm_so < 0)
+    return (dictum_key){"", 0};
+  return (dictum_key){captures->text + group->rm_so, (size_t)(group->rm_eo - group->rm_so)};
+}
+
+/* Only the rule that answers is asked for its groups. */
+static dictum_status emit_value(const struct rule *rule, const struct subject *subject,
+                                dictum_sink *sink, dictum_error *err) {
+  const dictum_host *host = subject->host;
+  size_t n = template_groups(rule->value);
+  if (n == 0)
+    return template_emit(rule->value, NULL, NULL, host, sink, err);
+  regmatch_t few[10];
+  regmatch_t *groups = n < sizeof few / sizeof few[0] ? few : calloc(n + 1, sizeof *groups);
+  if (!groups)
+    return out_of_memory(host, err);
+  int code = run(&rule->first.regex, subject, n + 1, groups);
+  const struct captures captures = {subject->text, groups};
+  dictum_status status = code == 0 ? template_emit(rule->value, capture, &captures, host, sink, err)
+                                   : run_failed(subject, code, &rule->first.regex);
+  if (groups != few)
+    free(groups);
+  return status;
+}
+
+static dictum_status regexp_lookup(void *self, const dictum_call *call, const char *key, size_t len,
+                                   dictum_sink *sink, dictum_error *err) {
+  (void)call;
+  const struct table *table = self;
+  struct subject subject = {.host = table->host, .err = err};
+  if (len > INT_MAX)
+    return table->host->fail(err, DICTUM_INVALID, 0, "key is too long for a regular expression");
+#ifndef REG_STARTEND
+  if (memchr(key, '\0', len))
+    return table->host->fail(err, DICTUM_INVALID, 0, "key has a null byte");
+#endif
+  if (!subject_init(&subject, key, len))
+    return out_of_memory(table->host, err);
+  locale_t callers = uselocale(table->c_locale);
+  const void *rule;
+  dictum_status status = rules_find(table->rules, rule_matches, &subject, &rule);
+  if (status == DICTUM_OK)
+    status = emit_value(rule, &subject, sink, err);
+  uselocale(callers);
+  subject_free(&subject);
+  return status;
+}
+
+static const dictum_type regexp_types[] = {{
+    .name = "regexp",
+    .summary = "POSIX regular expressions in order; the first that matches answers",
+    .caps = DICTUM_CAP_PATTERN,
+    .threads = DICTUM_THREADS_PARALLEL,
+    .open = regexp_open,
+    .close = regexp_close,
+    .forget = regexp_close,
+    .lookup = regexp_lookup,
+}};
+
+DICTUM_PLUGIN_DEFINE(dictum_regexp, "dictum-regexp", "0.1.0", regexp_types);
