@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* postmap_table.c - from an operand to an open table, and what to say when there is none. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "messages.h"
+#include "postmap.h"
+
+static char *nomem(char *none) {
+  message("fatal", "out of memory");
+  return none;
+}
+
+/* main.cf may say that tables of Berkeley DB's types have moved to types without it. */
+static char *redirected(const struct postmap *run, const char *type, const char *name) {
+  bool hash = strcmp(type, "hash") == 0, btree = strcmp(type, "btree") == 0;
+  bool moved = strcmp(settings_get(run->settings, "non_bdb_migration_level"), "disable") != 0;
+  const char *target = type;
+  if (moved && hash)
+    target = settings_get(run->settings, "default_database_type");
+  else if (moved && btree)
+    target = settings_get(run->settings, "default_cache_db_type");
+  if (moved && (hash || btree)) {
+    if (strcmp(target, "hash") == 0 || strcmp(target, "btree") == 0) {
+      message("fatal", "%s:%s: type mapping lookup error: %s would become %s", type, name, type,
+              target);
+      return NULL;
+    }
+    if (settings_bool(run->settings, "non_bdb_migration_log_redirect"))
+      message(NULL, "redirecting %s:%s to %s:%s", type, name, target, name);
+  }
+  char *spec;
+  return asprintf(&spec, "%s:%s", target, name) < 0 ? nomem(NULL) : spec;
+}
+
+char *postmap_spec(const struct postmap *run, const char *operand) {
+  const char *colon = strchr(operand, ':');
+  if (!colon)
+    return redirected(run, settings_get(run->settings, "default_database_type"), operand);
+  char *type = strndup(operand, (size_t)(colon - operand));
+  if (!type)
+    return nomem(NULL);
+  char *spec = redirected(run, type, colon + 1);
+  free(type);
+  return spec;
+}
+
+dictum_table *postmap_open(const struct postmap *run, const char *operand, uint32_t flags) {
+  dictum_error err = DICTUM_ERROR_INIT;
+  dictum_table *table = NULL;
+  char *spec = postmap_spec(run, operand);
+  if (!spec)
+    return NULL;
+  /* Postfix makes an lmdb table that is not there when something is to be deleted from it. */
+  if ((flags & DICTUM_OPEN_WRITE) && strncmp(spec, "lmdb:", 5) == 0)
+    flags |= DICTUM_OPEN_CREATE;
+  if (dictum_open(run->ctx, spec, run->open_flags | flags, &table, &err) != DICTUM_OK)
+    postmap_refuse(run, spec, flags & DICTUM_OPEN_WRITE ? TO_DELETE : TO_READ, &err);
+  free(spec);
+  return table;
+}
+
+/* ---- refusals ----------------------------------------------------------- */
+
+/* Where there is a registry, a type that it does not list may be had as a package. */
+static void refuse_type(const struct postmap *run, const char *spec, enum purpose purpose,
+                        const dictum_error *err) {
+  int len = (int)strcspn(spec, ":");
+  if (err->code != DICTUM_CODE_TYPE_UNKNOWN)
+    message("warning", "%s", err->what);
+  else if (access(settings_postfix_registry(run->settings), F_OK) == 0)
+    message("warning", "unsupported dictionary type: %.*s. Is the postfix-%.*s package installed?",
+            len, spec, len, spec);
+  bool building = purpose == TO_BUILD || purpose == TO_CHANGE;
+  message("fatal", "unsupported %s type: %.*s", building ? "map" : "dictionary", len, spec);
+}
+
+/* These have a lookup function alone, and Postfix says so in words of their own. */
+static bool is_bare(const char *spec) {
+  return strncmp(spec, "static:", 7) == 0 || strncmp(spec, "environ:", 8) == 0;
+}
+
+static void refuse_operation(const char *spec, enum purpose purpose) {
+  if (purpose == TO_BUILD)
+    message("fatal", "no 'map create' support for this type: %.*s", (int)strcspn(spec, ":"), spec);
+  else if (is_bare(spec))
+    message("fatal", "table %s: %s operation is not supported", spec,
+            purpose == TO_DELETE ? "delete" : "update");
+  else
+    message("fatal", "%s map requires O_RDONLY access mode", spec);
+}
+
+int postmap_refuse(const struct postmap *run, const char *spec, enum purpose purpose,
+                   const dictum_error *err) {
+  if (err->code == DICTUM_CODE_TYPE_UNKNOWN || err->code == DICTUM_CODE_PLUGIN_MISSING ||
+      err->code == DICTUM_CODE_PLUGIN_UNSAFE)
+    refuse_type(run, spec, purpose, err);
+  else if (err->status == DICTUM_UNSUPPORTED)
+    refuse_operation(spec, purpose);
+  else
+    message("fatal", "%s", err->what);
+  return 1;
+}
+
+/* ---- failures ----------------------------------------------------------- */
+
+struct label postmap_label(const dictum_table *table) {
+  dictum_table_info info = {.size = sizeof info};
+  dictum_table_describe(table, &info);
+  struct label label = {info.type, info.name};
+  static const char *const by_file[] = {"hash", "btree", "cdb"};
+  for (size_t i = 0; i < sizeof by_file / sizeof *by_file; i++)
+    if (info.file && strcmp(info.type, by_file[i]) == 0)
+      label.name = info.file;
+  return label;
+}
+
+/* Mistakes in keys and values are told with the table's name, and Postfix's UTF-8 reader gives the
+ * same reason for all of them. */
+static void warn_reason(struct label label, const dictum_error *err) {
+  if (err->code == DICTUM_CODE_NON_UTF8)
+    message("warning", "%s:%s: %s: malformed UTF-8 or invalid codepoint", LABEL(label), err->what);
+  else if (err->code == DICTUM_CODE_BASE64)
+    message("warning", "table %s:%s: %s", LABEL(label), err->what);
+  else
+    message("warning", "%s", err->what);
+}
+
+void postmap_warn_key(const dictum_table *table, const dictum_error *err) {
+  warn_reason(postmap_label(table), err);
+}
+
+int postmap_failed(const struct postmap *run, const dictum_table *table, const char *operation,
+                   const dictum_error *err) {
+  struct label label = postmap_label(table);
+  if (err->status == DICTUM_UNSUPPORTED) {
+    message("fatal", "table %s:%s: %s operation is not supported", LABEL(label), operation);
+    return 1;
+  }
+  /* The table `fail` has nothing to say. */
+  if (strcmp(label.type, "fail") != 0 && err->what[0] != '\0')
+    warn_reason(label, err);
+  if (err->status == DICTUM_RETRY || run->face->errors_have_errno)
+    message("fatal", "table %s:%s: %s error: %s", LABEL(label), operation,
+            err->sys_errno ? strerror(err->sys_errno) : "Application error");
+  else
+    message("fatal", "table %s:%s: %s error", LABEL(label), operation);
+  return 1;
+}

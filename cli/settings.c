@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* settings.c - what main.cf says, for all commands: values, defaults, and the context they make. */
+#include "settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#ifndef POSTFIX_CONFIG_DIR
+#define POSTFIX_CONFIG_DIR "/etc/postfix"
+#endif
+
+enum kind { TEXT, NONEMPTY, NUMBER, BOOLEAN, PERIOD, LEVEL, MIGRATION };
+
+/* What reaches our tables or decides how the commands work, with Postfix's defaults. */
+static const struct known {
+  const char *name;
+  enum kind kind;
+  const char *fallback;
+  long min; /* NUMBER */
+} known[] = {
+    {"compatibility_level", LEVEL, "0", 0},
+    {"meta_directory", NONEMPTY, "/etc/postfix", 0},
+    {"shlib_directory", NONEMPTY, "/usr/lib/postfix", 0},
+    {"queue_directory", NONEMPTY, "/var/spool/postfix", 0},
+    {"data_directory", NONEMPTY, "/var/lib/postfix", 0},
+    {"default_database_type", NONEMPTY, "hash", 0},
+    {"default_cache_db_type", NONEMPTY, "btree", 0},
+    {"alias_database", TEXT, "$default_database_type:/etc/aliases", 0},
+    {"alias_maps", TEXT, "$default_database_type:/etc/aliases", 0},
+    {"berkeley_db_create_buffer_size", NUMBER, "16777216", 1},
+    {"berkeley_db_read_buffer_size", NUMBER, "131072", 1},
+    {"lmdb_map_size", NUMBER, "16777216", 1},
+    {"smtputf8_enable", BOOLEAN, "${{$compatibility_level} <level {1} ? {no} : {yes}}", 0},
+    {"import_environment", TEXT,
+     "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ XAUTHORITY DISPLAY LANG=C POSTLOG_SERVICE "
+     "POSTLOG_HOSTNAME XDG_RUNTIME_DIR",
+     0},
+    {"export_environment", TEXT, "TZ MAIL_CONFIG LANG", 0},
+    {"proxymap_service_name", NONEMPTY, "proxymap", 0},
+    {"proxywrite_service_name", NONEMPTY, "proxywrite", 0},
+    {"socketmap_max_reply_size", NUMBER, "100000", 1},
+    {"socketmap_max_query_size", NUMBER, "10000", 1},
+    {"recipient_delimiter", TEXT, "", 0},
+    {"owner_request_special", BOOLEAN, "yes", 0},
+    {"parent_domain_matches_subdomains", TEXT,
+     "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,"
+     "qmqpd_authorized_clients,relay_domains,smtpd_access_maps",
+     0},
+    {"propagate_unmatched_extensions", TEXT, "canonical, virtual", 0},
+    {"ipc_idle", PERIOD, "5s", 0},
+    {"ipc_ttl", PERIOD, "1000s", 0},
+    {"ipc_timeout", PERIOD, "3600s", 0},
+    {"non_bdb_migration_level", MIGRATION, "disable", 0},
+    {"non_bdb_migration_log_redirect", BOOLEAN, "yes", 0},
+};
+enum { NKNOWN = sizeof known / sizeof *known };
+
+/* A setting once evaluated. */
+struct cached {
+  struct cached *next;
+  char *name;
+  bool defined;
+  dictum_buf text;
+};
+
+struct settings {
+  dictum_params *params;
+  bool have_file;
+  struct cached *cache;
+  void (*event)(void *rock, const dictum_event *event);
+  void *rock;
+  char *postfix_registry;
+  dictum_registry registries[2];
+};
+
+static dictum_status fail(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
+                          ...) __attribute__((format(printf, 4, 5)));
+static dictum_status fail(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
+                          ...) {
+  if (!err)
+    return status;
+  *err = (dictum_error)DICTUM_ERROR_INIT;
+  err->status = status;
+  err->code = DICTUM_CODE_PARAM;
+  err->sys_errno = sys_errno;
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(err->what, sizeof err->what, fmt, args);
+  va_end(args);
+  return status;
+}
+
+static dictum_status nomem(dictum_error *err) {
+  return fail(err, DICTUM_NOMEM, 0, "out of memory");
+}
+
+/* ---- values ------------------------------------------------------------- */
+
+static void free_cached(struct cached *entry) {
+  free(entry->name);
+  dictum_buf_free(&entry->text);
+  free(entry);
+}
+
+static struct cached *find_cached(const struct settings *settings, const char *name) {
+  for (struct cached *c = settings->cache; c; c = c->next)
+    if (strcmp(c->name, name) == 0)
+      return c;
+  return NULL;
+}
+
+/* As in Postfix, what is wrong is a warning, and that the value is of no use is the failure. */
+static dictum_status tell_mistake(const struct settings *settings, const char *name,
+                                  dictum_error *err) {
+  if (settings->event && err)
+    settings->event(settings->rock, &(dictum_event){sizeof(dictum_event), DICTUM_LEVEL_WARNING,
+                                                    DICTUM_CODE_PARAM, "", err->what, 0, 0});
+  return fail(err, DICTUM_CONFIG, 0, "parameter %s: macro processing error", name);
+}
+
+static dictum_status evaluate(struct settings *settings, const char *name, const char **value,
+                              dictum_error *err) {
+  *value = NULL;
+  struct cached *entry = find_cached(settings, name);
+  if (!entry) {
+    entry = calloc(1, sizeof *entry);
+    if (!entry || !(entry->name = strdup(name))) {
+      free(entry);
+      return nomem(err);
+    }
+    dictum_status status = dictum_params_get(settings->params, name, &entry->text, err);
+    if (status != DICTUM_OK && status != DICTUM_NOTFOUND) {
+      free_cached(entry);
+      return status == DICTUM_CONFIG ? tell_mistake(settings, name, err) : status;
+    }
+    entry->defined = status == DICTUM_OK;
+    entry->next = settings->cache;
+    settings->cache = entry;
+  }
+  *value = entry->defined ? entry->text.data : NULL;
+  return DICTUM_OK;
+}
+
+bool settings_have_file(const struct settings *settings) {
+  return settings->have_file;
+}
+
+const char *settings_get(struct settings *settings, const char *name) {
+  dictum_error err = DICTUM_ERROR_INIT;
+  const char *value;
+  return evaluate(settings, name, &value, &err) == DICTUM_OK ? value : NULL;
+}
+
+bool settings_bool(struct settings *settings, const char *name) {
+  const char *value = settings_get(settings, name);
+  return value && strcasecmp(value, "yes") == 0;
+}
+
+/* ---- checks ------------------------------------------------------------- */
+
+static dictum_status check_number(const struct known *k, const char *value, dictum_error *err) {
+  char *end;
+  errno = 0;
+  long number = strtol(value, &end, 10);
+  if (end == value || *end != '\0' || errno != 0 || number > INT_MAX || number < INT_MIN)
+    return fail(err, DICTUM_CONFIG, 0, "bad numerical configuration: %s = %s", k->name, value);
+  if (number < k->min)
+    return fail(err, DICTUM_CONFIG, 0, "invalid %s parameter value %ld < %ld", k->name, number,
+                k->min);
+  return DICTUM_OK;
+}
+
+static dictum_status check_boolean(const struct known *k, const char *value, dictum_error *err) {
+  if (strcasecmp(value, "yes") == 0 || strcasecmp(value, "no") == 0)
+    return DICTUM_OK;
+  return fail(err, DICTUM_CONFIG, 0, "bad boolean configuration: %s = %s", k->name, value);
+}
+
+static dictum_status check_period(const struct known *k, const char *value, dictum_error *err) {
+  size_t digits = strspn(value, "0123456789");
+  const char *unit = value + digits;
+  if (digits > 0 && digits < 10 && (*unit == '\0' || (strchr("smhdw", *unit) && unit[1] == '\0')))
+    return DICTUM_OK;
+  return fail(err, DICTUM_CONFIG, 0, "parameter %s: bad time value or unit: %s", k->name, value);
+}
+
+/* One to three numbers with dots between them. */
+static dictum_status check_level(const char *value, dictum_error *err) {
+  const char *s = value;
+  for (int part = 0; part < 3; part++) {
+    size_t digits = strspn(s, "0123456789");
+    if (digits == 0)
+      break;
+    s += digits;
+    if (*s == '\0')
+      return DICTUM_OK;
+    if (*s++ != '.')
+      break;
+  }
+  return fail(err, DICTUM_CONFIG, 0, "malformed compatibility level syntax: \"%s\"", value);
+}
+
+static dictum_status check_migration(const char *value, dictum_error *err) {
+  static const char *const levels[] = {"disable", "enable-redirect", "enable-reindex"};
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+    if (strcmp(value, levels[i]) == 0)
+      return DICTUM_OK;
+  return fail(err, DICTUM_CONFIG, 0, "invalid non-Berkeley-DB migration level: '%s'", value);
+}
+
+static dictum_status check(const struct known *k, const char *value, dictum_error *err) {
+  switch (k->kind) {
+  case NUMBER:
+    return check_number(k, value, err);
+  case BOOLEAN:
+    return check_boolean(k, value, err);
+  case PERIOD:
+    return check_period(k, value, err);
+  case LEVEL:
+    return check_level(value, err);
+  case MIGRATION:
+    return check_migration(value, err);
+  case NONEMPTY:
+    if (*value == '\0')
+      return fail(err, DICTUM_CONFIG, 0, "bad string length 0 < 1: %s = ", k->name);
+    break;
+  case TEXT:
+    break;
+  }
+  return DICTUM_OK;
+}
+
+static dictum_status check_all(struct settings *settings, dictum_error *err) {
+  for (const struct known *k = known; k < known + NKNOWN; k++) {
+    const char *value;
+    dictum_status status = evaluate(settings, k->name, &value, err);
+    if (status == DICTUM_OK)
+      status = check(k, value ? value : "", err);
+    if (status != DICTUM_OK)
+      return status;
+  }
+  return DICTUM_OK;
+}
+
+/* ---- reading ------------------------------------------------------------ */
+
+/* Makes the absolute path of DIR/main.cf; *path stays NULL for a default that is not there. */
+static dictum_status find_file(const char *dir, bool named, char **path, dictum_error *err) {
+  char *file;
+  *path = NULL;
+  if (asprintf(&file, "%s/main.cf", dir) < 0)
+    return nomem(err);
+  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0 && !named && (errno == ENOENT || errno == ENOTDIR)) {
+    free(file);
+    return DICTUM_OK;
+  }
+  dictum_status status = DICTUM_OK;
+  if (fd < 0)
+    status = fail(err, DICTUM_CONFIG, errno, "open %s: %s", file, strerror(errno));
+  else
+    close(fd);
+  if (status == DICTUM_OK && file[0] != '/') {
+    char *absolute = realpath(file, NULL);
+    if (!absolute)
+      status = fail(err, DICTUM_CONFIG, errno, "open %s: %s", file, strerror(errno));
+    free(file);
+    file = absolute;
+  }
+  if (status == DICTUM_OK)
+    *path = file;
+  else
+    free(file);
+  return status;
+}
+
+static dictum_status set_defaults(struct settings *settings, const char *dir, dictum_error *err) {
+  dictum_status status = dictum_params_default(settings->params, "config_directory", dir, err);
+  for (size_t i = 0; i < NKNOWN && status == DICTUM_OK; i++)
+    status = dictum_params_default(settings->params, known[i].name, known[i].fallback, err);
+  return status;
+}
+
+static dictum_status read_params(struct settings *settings, const char *dir, bool named,
+                                 dictum_error *err) {
+  char *path;
+  dictum_status status = find_file(dir, named, &path, err);
+  if (status != DICTUM_OK)
+    return status;
+  dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
+  settings->have_file = path != NULL;
+  opts.event = settings->event;
+  opts.event_rock = settings->rock;
+  status = dictum_params_read(path, &opts, &settings->params, err);
+  free(path);
+  if (status == DICTUM_OK)
+    status = set_defaults(settings, dir, err);
+  return status;
+}
+
+static dictum_status name_registry(struct settings *settings, dictum_error *err) {
+  if (asprintf(&settings->postfix_registry, "%s/dynamicmaps.cf",
+               settings_get(settings, "meta_directory")) >= 0)
+    return DICTUM_OK;
+  settings->postfix_registry = NULL;
+  return nomem(err);
+}
+
+dictum_status settings_read(const char *config_dir,
+                            void (*event)(void *rock, const dictum_event *event), void *rock,
+                            struct settings **out, dictum_error *err) {
+  *out = NULL;
+  const char *dir = config_dir ? config_dir : secure_getenv("MAIL_CONFIG");
+  bool named = dir != NULL;
+  struct settings *settings = calloc(1, sizeof *settings);
+  if (!settings)
+    return nomem(err);
+  settings->event = event;
+  settings->rock = rock;
+  dictum_status status = read_params(settings, named ? dir : POSTFIX_CONFIG_DIR, named, err);
+  if (status == DICTUM_OK)
+    status = check_all(settings, err);
+  if (status == DICTUM_OK)
+    status = name_registry(settings, err);
+  if (status == DICTUM_OK)
+    *out = settings;
+  else
+    settings_free(settings);
+  return status;
+}
+
+void settings_free(struct settings *settings) {
+  if (!settings)
+    return;
+  while (settings->cache) {
+    struct cached *c = settings->cache;
+    settings->cache = c->next;
+    free_cached(c);
+  }
+  dictum_params_free(settings->params);
+  free(settings->postfix_registry);
+  free(settings);
+}
+
+/* ---- the context -------------------------------------------------------- */
+
+static const char *resolve(void *rock, const char *name) {
+  return settings_get(rock, name);
+}
+
+const char *settings_postfix_registry(const struct settings *settings) {
+  return settings->postfix_registry;
+}
+
+void settings_context(struct settings *settings, dictum_ctx_opts *opts) {
+  opts->param = resolve;
+  opts->param_rock = settings;
+
+  dictum_registry *own = &settings->registries[0];
+  *own = *dictum_default_registry();
+  const char *plugin_dir = secure_getenv("DICTUM_PLUGIN_DIR");
+  const char *maps_file = secure_getenv("DICTUM_DYNAMICMAPS");
+  if (plugin_dir)
+    own->plugin_dir = plugin_dir;
+  if (maps_file)
+    own->maps_file = maps_file;
+  opts->registries = settings->registries;
+  opts->nregistries = 1;
+
+  /* A Postfix without shared libraries says "no" for the folder, and has no plugins. */
+  const char *shlib = settings_get(settings, "shlib_directory");
+  if (shlib[0] != '/' || settings->postfix_registry[0] != '/')
+    return;
+  settings->registries[1] = (dictum_registry){settings->postfix_registry, shlib,
+                                              DICTUM_REGISTRY_POSTFIX};
+  opts->nregistries = 2;
+}
