@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# A program that was built with --disable-shared carries everything inside itself: it runs from any
+# folder, with no plugin and no registry anywhere. $TOP_BUILDDIR is the build.
+. "$(dirname "$0")/../lib.sh"
+
+mkdir "$work/bin" "$work/etc"
+cp "$TOP_BUILDDIR/cli/dictum" "$work/bin/dictum"
+ln -s dictum "$work/bin/postmap"
+ln -s dictum "$work/bin/postalias"
+cd "$work" || exit 99
+echo 'compatibility_level = 3.6' >etc/main.cf
+export DICTUM_PLUGIN_DIR=/nonexistent DICTUM_DYNAMICMAPS=/nonexistent/dynamicmaps.cf
+export MAIL_CONFIG="$work/etc"
+
+check "it is a program, not a script" sh -c 'readelf -h bin/dictum'
+check "it needs no libdictum" sh -c '! ldd bin/dictum | grep libdictum'
+printf 'Info@example.org\tsomebody\n' >table
+printf 'Info@example.org\tsomebody\n' >sorted
+for type in hash lmdb; do
+  check "$type: build" bin/postmap "$type:table"
+  check "$type: query" test "$(bin/postmap -q info@EXAMPLE.org "$type:table")" = somebody
+done
+check "btree: build" bin/dictum build btree:sorted
+check "btree: query" test "$(bin/dictum get btree:sorted info@example.org)" = somebody
+echo '/^info@/ matched' >rules
+check "regexp: query" test "$(bin/dictum get regexp:rules info@example.org)" = matched
+echo 'postmaster: root' >aliases
+check "postalias: build" bin/postalias hash:aliases
+check "postalias: query" test "$(bin/postalias -q postmaster hash:aliases)" = root
+bin/dictum types >listing
+for type in btree environ fail hash inline lmdb regexp static texthash; do
+  check "$type is listed, from no file" grep -q "^$type .*" listing
+done
+check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|lmdb|regexp) .*(unusable|\.so)" listing'
+finish

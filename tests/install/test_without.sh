@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# test_without.sh PLUGIN... - a build that was configured --without each PLUGIN lacks their types,
+# says so, and has all others. $TOP_BUILDDIR is the build.
+left_out=" $* "
+. "$(dirname "$0")/../lib.sh"
+
+mkdir "$work/etc"
+echo 'compatibility_level = 3.6' >"$work/etc/main.cf"
+export MAIL_CONFIG="$work/etc"
+cd "$work" || exit 99
+echo 'key value' >table
+echo '/key/ value' >rules
+
+try_type() { # PLUGIN TYPE NAME
+  "$DICTUM" get "$2:$3" key >out 2>log
+  status=$?
+  cat out >>log
+  case $left_out in
+  *" $1 "*)
+    [ "$status" -eq 78 ] && grep -q "unsupported dictionary type: $2" log && grep -q 'install' log
+    result $? "$2 is missing, and that is said with the cure"
+    "$DICTUM" types | grep -q "^$2 "
+    [ $? -eq 1 ]
+    result $? "$2 is not listed"
+    ;;
+  *)
+    [ "$status" -eq 0 ] && [ "$(cat out)" = value ]
+    result $? "$2 is there"
+    ;;
+  esac
+}
+
+has() {
+  case $left_out in
+  *" $1 "*) false ;;
+  esac
+}
+if has bdb; then "$DICTUM" build hash:table; fi
+try_type bdb hash table
+if has bdb; then "$DICTUM" build btree:table; fi
+try_type bdb btree table
+if has lmdb; then "$DICTUM" build lmdb:table; fi
+try_type lmdb lmdb table
+try_type regexp regexp rules
+check "static is always there" test "$("$DICTUM" get static:value key)" = value
+finish

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""tap.py - for tests in Python that print the Test Anything Protocol."""
+
+import os
+import shutil
+import sys
+import traceback
+
+
+class Fault(Exception):
+    """What must hold does not."""
+
+
+def check(holds, what):
+    if not holds:
+        raise Fault(what)
+
+
+def same(got, expected, what):
+    """Compares texts, lists or sets, and shows where they begin to differ."""
+    if got == expected:
+        return
+    if isinstance(got, (list, tuple)) and isinstance(expected, (list, tuple)):
+        for place, (one, other) in enumerate(zip(got, expected)):
+            if one != other:
+                raise Fault(f"{what}: at {place}, got {one!r:.300}, expected {other!r:.300}")
+        raise Fault(f"{what}: got {len(got)} items, expected {len(expected)}")
+    if isinstance(got, set) and isinstance(expected, set):
+        raise Fault(f"{what}: too much {sorted(got - expected)[:5]!r:.300}, "
+                    f"missing {sorted(expected - got)[:5]!r:.300}")
+    raise Fault(f"{what}: got {got!r:.300}, expected {expected!r:.300}")
+
+
+def require(*programs):
+    """Ends the test when a program is missing: as skipped, or as failed when $TESTS_COMPLETE says
+    that everything has been installed."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    missing = [p for p in programs if not shutil.which(p, path=path)]
+    if not missing:
+        return
+    if os.environ.get("TESTS_COMPLETE"):
+        print(f"1..1\nnot ok 1 - {missing[0]} is there")
+        sys.exit(1)
+    print(f"1..0 # SKIP there is no {missing[0]}")
+    sys.exit(0)
+
+
+def run(cases):
+    """Runs (name, function) pairs, and ends the program."""
+    failed = count = 0
+    for name, function in cases:
+        count += 1
+        try:
+            function()
+        except Fault as fault:
+            failed += 1
+            print(f"not ok {count} - {name}")
+            print("".join(f"#   {line}\n" for line in str(fault).splitlines()), end="", flush=True)
+        except Exception:  # a mistake of the test is a failure, too, and the others go on
+            failed += 1
+            print(f"not ok {count} - {name}")
+            print("".join(f"#   {line}\n" for line in traceback.format_exc().splitlines()), end="",
+                  flush=True)
+        else:
+            print(f"ok {count} - {name}", flush=True)
+    print(f"1..{count}")
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* test_host.c - the answers of one call, as a plugin hands them over. */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+static dictum_status emit_at(dictum_sink *sink, size_t i, const char *value) {
+  return host_services.emit_at(sink, i, DICTUM_OK, value, strlen(value));
+}
+
+static void every_value_ends_in_nul(void **state) {
+  (void)state;
+  static const char *const values[] = {"", "first", "", "", "last"};
+  enum { n = sizeof values / sizeof values[0] };
+  dictum_req reqs[n] = {{0}};
+  dictum_buf arena = {0};
+  dictum_sink sink = {.reqs = reqs, .n = n, .arena = &arena};
+  for (size_t i = 0; i < n; i++)
+    assert_int_equal(emit_at(&sink, i, values[i]), DICTUM_OK);
+  for (size_t i = 0; i < n; i++) {
+    assert_int_equal(reqs[i].status, DICTUM_OK);
+    assert_int_equal(reqs[i].len, strlen(values[i]));
+    assert_string_equal(arena.data + reqs[i].off, values[i]);
+  }
+  dictum_buf_free(&arena);
+}
+
+static void answers_may_come_in_any_order(void **state) {
+  (void)state;
+  dictum_req reqs[3] = {{0}};
+  dictum_buf arena = {0};
+  dictum_sink sink = {.reqs = reqs, .n = 3, .arena = &arena};
+  assert_int_equal(emit_at(&sink, 2, "c"), DICTUM_OK);
+  assert_int_equal(host_services.emit_at(&sink, 1, DICTUM_NOTFOUND, "ignored", 7), DICTUM_OK);
+  assert_int_equal(emit_at(&sink, 0, "a"), DICTUM_OK);
+  assert_string_equal(arena.data + reqs[0].off, "a");
+  assert_string_equal(arena.data + reqs[2].off, "c");
+  assert_int_equal(reqs[1].status, DICTUM_NOTFOUND);
+  dictum_buf_free(&arena);
+}
+
+static void answer_to_nothing_is_refused(void **state) {
+  (void)state;
+  dictum_req req = {.status = DICTUM_RETRY};
+  dictum_buf arena = {0};
+  dictum_sink sink = {.reqs = &req, .n = 1, .arena = &arena};
+  assert_int_equal(emit_at(&sink, 1, "x"), DICTUM_INVALID);
+  assert_int_equal(emit_at(&sink, SIZE_MAX, "x"), DICTUM_INVALID);
+  assert_int_equal(req.status, DICTUM_RETRY);
+  assert_null(arena.data);
+}
+
+static void failure_is_one_printable_line(void **state) {
+  (void)state;
+  dictum_error err = DICTUM_ERROR_INIT;
+  assert_int_equal(
+      (host_services.fail)(&err, DICTUM_RETRY, 111, "server said \"%s\"", "a\nb\x01\xff"),
+      DICTUM_RETRY);
+  assert_int_equal(err.status, DICTUM_RETRY);
+  assert_int_equal(err.sys_errno, 111);
+  assert_string_equal(err.what, "server said \"a?b??\"");
+  assert_int_equal((host_services.fail)(NULL, DICTUM_CONFIG, 0, "nobody hears"), DICTUM_CONFIG);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_value_ends_in_nul),
+      cmocka_unit_test(answers_may_come_in_any_order),
+      cmocka_unit_test(answer_to_nothing_is_refused),
+      cmocka_unit_test(failure_is_one_printable_line),
+  };
+  return cmocka_run_group_tests_name("host", tests, NULL, NULL);
+}
