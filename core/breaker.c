@@ -2,7 +2,8 @@
 /* breaker.c - when to leave a table alone that does not answer. */
 #include "breaker.h"
 
-enum { UP, DOWN, PROBING };
+/* SETTLING: one thread, which got here by compare-exchange, sets the pause and then the state. */
+enum { UP, DOWN, PROBING, SETTLING };
 enum { failures_allowed = 3 };
 
 void breaker_init(struct breaker *breaker, uint32_t min_ms, uint32_t max_ms) {
@@ -42,9 +43,12 @@ bool breaker_success(struct breaker *breaker) {
     return false;
   }
   int probing = PROBING;
+  if (!atomic_compare_exchange_strong(&breaker->state, &probing, SETTLING))
+    return false;
   breaker->pause_ms = 0;
   atomic_store(&breaker->failures, 0);
-  return atomic_compare_exchange_strong(&breaker->state, &probing, UP);
+  atomic_store(&breaker->state, UP);
+  return true;
 }
 
 static void set_pause(struct breaker *breaker, enum breaker_fault fault, int64_t now_ns) {
@@ -59,19 +63,19 @@ static void set_pause(struct breaker *breaker, enum breaker_fault fault, int64_t
 }
 
 bool breaker_failure(struct breaker *breaker, enum breaker_fault fault, int64_t now_ns) {
-  int was = atomic_load(&breaker->state);
-  if (was == PROBING) {
+  int probing = PROBING;
+  if (atomic_compare_exchange_strong(&breaker->state, &probing, SETTLING)) {
     set_pause(breaker, fault, now_ns);
     atomic_store(&breaker->state, DOWN);
     return false;
   }
-  if (was == DOWN)
+  /* A call that was under way when another took the table down adds nothing. */
+  if (!breaker_is_up(breaker))
     return false;
   if (atomic_fetch_add(&breaker->failures, 1) + 1 < failures_allowed && fault == BREAKER_COUNTED)
     return false;
-  /* PROBING first: only one thread may write pause_ms, and until must be set before DOWN. */
   int up = UP;
-  if (!atomic_compare_exchange_strong(&breaker->state, &up, PROBING))
+  if (!atomic_compare_exchange_strong(&breaker->state, &up, SETTLING))
     return false;
   set_pause(breaker, fault, now_ns);
   atomic_store(&breaker->state, DOWN);

@@ -19,14 +19,14 @@ dictum_status error_set(dictum_error *err, dictum_status status, int sys_errno, 
 dictum_status error_code(dictum_error *err, dictum_status status, dictum_code code, int sys_errno,
                          const char *fmt, ...) PRINTF_LIKE(5, 6);
 dictum_status error_vset(dictum_error *err, dictum_status status, dictum_code code, int sys_errno,
-                         const char *fmt, va_list args);
+                         const char *fmt, va_list args) PRINTF_LIKE(5, 0);
 /** Fills `where` unless a deeper level did, and returns err->status (or @p status with NULL). */
 dictum_status error_where(dictum_error *err, dictum_status status, const char *where);
 dictum_status error_nomem(dictum_error *err);
 
 /** Writes printf's text of at most @p size bytes with a NUL: one line, with '?' for each byte that
  * is not printable; valid UTF-8 stays as it is and is never cut within a character. */
-void text_vformat(char *out, size_t size, const char *fmt, va_list args);
+void text_vformat(char *out, size_t size, const char *fmt, va_list args) PRINTF_LIKE(3, 0);
 void text_format(char *out, size_t size, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /** strerror() for any thread. Returns @p buf or a constant. */

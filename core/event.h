@@ -22,6 +22,6 @@ void event_send_line(const struct event_sink *sink, dictum_level level, dictum_c
     PRINTF_LIKE(7, 8);
 void event_vsend(const struct event_sink *sink, dictum_level level, dictum_code code,
                  const char *table, uint64_t line, uint64_t first_line, const char *fmt,
-                 va_list args);
+                 va_list args) PRINTF_LIKE(7, 0);
 
 #endif

@@ -22,8 +22,8 @@ dictum_status sink_emit_at(dictum_sink *sink, size_t i, dictum_status status, co
   req->status = status;
   if (status != DICTUM_OK)
     return DICTUM_OK;
-  /* The NUL behind the value before stays, so that every value ends in one. */
-  size_t off = sink->arena->len ? sink->arena->len + 1 : 0;
+  /* Each value counts with the NUL behind it, so that an empty one keeps its own, too. */
+  size_t off = sink->arena->len;
   if (!buf_reserve(sink->arena, len + 1)) {
     req->status = DICTUM_NOMEM;
     return DICTUM_NOMEM;
@@ -31,7 +31,8 @@ dictum_status sink_emit_at(dictum_sink *sink, size_t i, dictum_status status, co
   if (len > 0)
     memcpy(sink->arena->data + off, value, len);
   sink->arena->data[off + len] = '\0';
-  sink->arena->len = off + len;
+  sink->arena->len = off + len + 1;
+  sink->arena->data[sink->arena->len] = '\0';
   req->off = off;
   req->len = len;
   return DICTUM_OK;
@@ -41,6 +42,7 @@ static dictum_status host_emit(dictum_sink *sink, const char *value, size_t len)
   return sink_emit_at(sink, sink->current, DICTUM_OK, value, len);
 }
 
+PRINTF_LIKE(4, 5)
 static dictum_status host_fail(dictum_error *err, dictum_status status, int sys_errno,
                                const char *fmt, ...) {
   va_list args;
@@ -50,6 +52,7 @@ static dictum_status host_fail(dictum_error *err, dictum_status status, int sys_
   return status;
 }
 
+PRINTF_LIKE(4, 5)
 static void host_log(dictum_slot *slot, dictum_level level, dictum_code code, const char *fmt,
                      ...) {
   va_list args;
