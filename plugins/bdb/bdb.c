@@ -9,8 +9,9 @@
  *
  * LOCKS are Postfix's: flock(2) on NAME.db, shared around each lookup, batch of
  * lookups and stretch of a walk, exclusive from the begin of an UPDATE to its
- * end. A REPLACE_ALL builds aside (newfile.h) and takes the exclusive lock only
- * for the moment in which the new file takes the old one's place.
+ * end. A REPLACE_ALL builds aside (newfile.h) and takes a shared lock, which
+ * keeps writers off, for the moment in which the new file takes the old one's
+ * place.
  *
  * UPDATE works in place: others see its changes as soon as its lock is gone.
  * Berkeley DB without an environment has no rollback: as long as nothing of an

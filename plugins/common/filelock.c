@@ -22,16 +22,22 @@ int64_t filelock_now_ns(void) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int ask(int fd, enum filelock_kind kind, bool exclusive, bool wait) {
+/* How a lock is asked for. */
+struct wish {
+  enum filelock_kind kind;
+  bool exclusive, writer; /* a writer gives up when the host catches a signal */
+};
+
+static int ask(int fd, const struct wish *wish, bool wait) {
   int rc;
   do {
-    if (kind == FILELOCK_FLOCK) {
-      rc = flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB));
+    if (wish->kind == FILELOCK_FLOCK) {
+      rc = flock(fd, (wish->exclusive ? LOCK_EX : LOCK_SH) | (wait ? 0 : LOCK_NB));
     } else {
-      struct flock whole = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
+      struct flock whole = {.l_type = wish->exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET};
       rc = fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &whole);
     }
-  } while (rc != 0 && errno == EINTR && !(wait && exclusive));
+  } while (rc != 0 && errno == EINTR && !(wait && wish->writer));
   return rc == 0 ? 0 : errno;
 }
 
@@ -39,12 +45,12 @@ static bool is_busy(int error) {
   return error == EWOULDBLOCK || error == EAGAIN || error == EACCES;
 }
 
-int filelock_take(int fd, enum filelock_kind kind, bool exclusive, int64_t deadline_ns) {
+static int take(int fd, const struct wish *wish, int64_t deadline_ns) {
   if (deadline_ns == 0)
-    return ask(fd, kind, exclusive, true);
+    return ask(fd, wish, true);
   int64_t pause_ns = first_pause_ns;
   for (;;) {
-    int error = ask(fd, kind, exclusive, false);
+    int error = ask(fd, wish, false);
     if (!is_busy(error))
       return error;
     int64_t left = deadline_ns - filelock_now_ns();
@@ -52,11 +58,21 @@ int filelock_take(int fd, enum filelock_kind kind, bool exclusive, int64_t deadl
       return ETIMEDOUT;
     int64_t pause = pause_ns < left ? pause_ns : left;
     const struct timespec nap = {.tv_sec = 0, .tv_nsec = (long)pause};
-    if (nanosleep(&nap, NULL) != 0 && exclusive)
+    if (nanosleep(&nap, NULL) != 0 && wish->writer)
       return EINTR;
     if (pause_ns < longest_pause_ns)
       pause_ns *= 2;
   }
+}
+
+int filelock_take(int fd, enum filelock_kind kind, bool exclusive, int64_t deadline_ns) {
+  const struct wish wish = {kind, exclusive, exclusive};
+  return take(fd, &wish, deadline_ns);
+}
+
+int filelock_keep_writers_out(int fd, enum filelock_kind kind, int64_t deadline_ns) {
+  const struct wish wish = {kind, false, true};
+  return take(fd, &wish, deadline_ns);
 }
 
 void filelock_drop(int fd, enum filelock_kind kind) {

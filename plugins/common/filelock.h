@@ -20,6 +20,10 @@ enum filelock_kind {
  * signal while an exclusive lock is waited for: a writer must be able to give up. */
 int filelock_take(int fd, enum filelock_kind kind, bool exclusive, int64_t deadline_ns);
 
+/** The same for a shared lock in the hands of one who replaces the file: it waits for those who
+ * change it, and not for readers, of whom there may always be some. */
+int filelock_keep_writers_out(int fd, enum filelock_kind kind, int64_t deadline_ns);
+
 /** Drops the lock, for all who share this open file. Never in a child after fork(). */
 void filelock_drop(int fd, enum filelock_kind kind);
 

@@ -307,8 +307,8 @@ static int64_t new_deadline(const struct newfile *file) {
   return file->patience_ns ? filelock_now_ns() + file->patience_ns : 0;
 }
 
-/* Takes the writers' lock on the target, so that nobody who reads or changes it is cut in half.
- * *fd is -1 when there is none. */
+/* Keeps writers off the target, so that none is cut in half. Readers do no harm: they go on with
+ * the file that they have. *fd is -1 when there is none. */
 static dictum_status lock_target(struct newfile *file, enum filelock_kind kind, int *fd,
                                  dictum_error *err) {
   int64_t deadline_ns = new_deadline(file);
@@ -318,7 +318,7 @@ static dictum_status lock_target(struct newfile *file, enum filelock_kind kind, 
       return DICTUM_OK;
     if (*fd < 0)
       return fail(file, err, errno, "open database", file->target);
-    int error = filelock_take(*fd, kind, true, deadline_ns);
+    int error = filelock_keep_writers_out(*fd, kind, deadline_ns);
     if (error == 0 && still_at(file->target, *fd)) {
       file->replaces = fstat(*fd, &file->old) == 0;
       return DICTUM_OK;
