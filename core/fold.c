@@ -70,31 +70,51 @@ bool fold_ascii(const char *text, size_t len, dictum_buf *out) {
   return true;
 }
 
+static size_t ascii_run(const char *text, size_t len) {
+  size_t n = 0;
+  while (n < len && (unsigned char)text[n] < 0x80)
+    n++;
+  return n;
+}
+
+/* No character folds to more than three (Unicode CaseFolding.txt, status F). */
+enum { most_folded = 3, longest_encoded = 4 };
+
+/* Folds the first character. @return its width; 0 when memory is out */
+static size_t fold_char(const char *text, size_t len, dictum_buf *out) {
+  utf8proc_int32_t code, folded[8];
+  int boundary = 0;
+  utf8proc_ssize_t width = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len,
+                                            &code);
+  if (width <= 0) /* invalid: the caller has checked, so never here */
+    return buf_append(out, text, len) ? len : 0;
+  utf8proc_ssize_t n = utf8proc_decompose_char(code, folded, 8, UTF8PROC_CASEFOLD, &boundary);
+  if (n < 0 || n > most_folded) {
+    folded[0] = code;
+    n = 1;
+  }
+  if (!buf_reserve(out, most_folded * longest_encoded))
+    return 0;
+  for (utf8proc_ssize_t i = 0; i < n; i++)
+    out->len += (size_t)utf8proc_encode_char(folded[i], (utf8proc_uint8_t *)out->data + out->len);
+  out->data[out->len] = '\0';
+  return (size_t)width;
+}
+
 bool fold_utf8(const char *text, size_t len, dictum_buf *out) {
-  if (ascii_only(text, len))
-    return fold_ascii(text, len, out);
+  if (!buf_reserve(out, len))
+    return false;
+  out->data[out->len] = '\0';
   while (len > 0) {
-    utf8proc_int32_t code;
-    utf8proc_ssize_t width = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)len,
-                                              &code);
-    if (width <= 0)
-      return buf_append(out, text, len); /* invalid: the caller has checked, so never here */
-    /* No character folds to more than three (Unicode CaseFolding.txt, status F). */
-    utf8proc_int32_t folded[8];
-    int boundary = 0;
-    utf8proc_ssize_t n = utf8proc_decompose_char(code, folded, 8, UTF8PROC_CASEFOLD, &boundary);
-    if (n < 0 || n > 8) {
-      folded[0] = code;
-      n = 1;
-    }
-    for (utf8proc_ssize_t i = 0; i < n; i++) {
-      utf8proc_uint8_t bytes[4];
-      utf8proc_ssize_t used = utf8proc_encode_char(folded[i], bytes);
-      if (!buf_append(out, (const char *)bytes, (size_t)used))
-        return false;
-    }
-    text += width;
-    len -= (size_t)width;
+    size_t n = ascii_run(text, len);
+    if (n > 0 && !fold_ascii(text, n, out))
+      return false;
+    if (n == 0)
+      n = fold_char(text, len, out);
+    if (n == 0)
+      return false;
+    text += n;
+    len -= n;
   }
   return true;
 }
