@@ -11,6 +11,7 @@
 #include "bdb.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,13 +104,24 @@ static dictum_status changed_under_us(const struct bdb_iter *iter, dictum_error 
                                       iter->table->file.path);
 }
 
+/* The file was replaced between our look at it and its opening by name. Ours is still whole, and
+ * nobody changes it any more. */
+static dictum_status open_replaced(struct bdb_iter *iter, dictum_error *err) {
+  char name[64];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", iter->reader.fd);
+  int error = bdb_new(&iter->reader.db, iter->table->read_cache);
+  if (!error)
+    error = bdb_open(&iter->reader.db, name, iter->table->kind, DB_RDONLY);
+  return error ? bdb_fail(iter->table, err, error, "open database") : DICTUM_OK;
+}
+
 /* Opens the changed file anew, with the lock held. */
 static dictum_status open_again(struct bdb_iter *iter, const struct stat *now, dictum_error *err) {
   bool other_file;
   close_cursor(iter);
   dictum_status status = bdb_reader_open_db(&iter->reader, iter->table, now, &other_file, err);
   if (status == DICTUM_OK && other_file)
-    return changed_under_us(iter, err);
+    status = open_replaced(iter, err);
   if (status != DICTUM_OK)
     return status;
   int error = iter->reader.db->cursor(iter->reader.db, NULL, &iter->cursor, 0);
