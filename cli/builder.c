@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "failure.h"
 #include "identity.h"
 #include "interrupt.h"
 
@@ -34,28 +35,15 @@ struct work {
   dictum_error *err;
 };
 
-static dictum_status fail(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
-                          ...) __attribute__((format(printf, 4, 5)));
-static dictum_status fail(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
-                          ...) {
-  *err = (dictum_error)DICTUM_ERROR_INIT;
-  err->status = status;
-  err->sys_errno = sys_errno;
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(err->what, sizeof err->what, fmt, args);
-  va_end(args);
-  return status;
-}
-
 static dictum_status open_source(struct work *work) {
   const char *path = work->build->source;
   work->fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
   if (work->fd < 0)
-    return fail(work->err, DICTUM_CONFIG, errno, "open %s: %s", path, strerror(errno));
+    return failure(work->err, DICTUM_CONFIG, DICTUM_CODE_NONE, errno, "open %s: %s", path,
+                   strerror(errno));
   if (fstat(work->fd, &work->source) != 0)
-    return fail(work->err, DICTUM_CONFIG, errno, "fstat %s: %s", path ? path : "stdin",
-                strerror(errno));
+    return failure(work->err, DICTUM_CONFIG, DICTUM_CODE_NONE, errno, "fstat %s: %s",
+                   path ? path : "stdin", strerror(errno));
   return DICTUM_OK;
 }
 
@@ -163,8 +151,9 @@ static dictum_status check_unchanged(const struct work *work) {
   if (now.st_size == then->st_size && now.st_mtim.tv_sec == then->st_mtim.tv_sec &&
       now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
     return DICTUM_OK;
-  return fail(work->err, DICTUM_RETRY, 0, "%s was changed while it was read: build again",
-              work->build->source ? work->build->source : "stdin");
+  return failure(work->err, DICTUM_RETRY, DICTUM_CODE_NONE, 0,
+                 "%s was changed while it was read: build again",
+                 work->build->source ? work->build->source : "stdin");
 }
 
 static dictum_status put_source(struct work *work) {

@@ -5,12 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
+
+#include "failure.h"
 
 #ifndef POSTFIX_CONFIG_DIR
 #define POSTFIX_CONFIG_DIR "/etc/postfix"
@@ -80,25 +81,8 @@ struct settings {
   dictum_registry registries[2];
 };
 
-static dictum_status fail(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
-                          ...) __attribute__((format(printf, 4, 5)));
-static dictum_status fail(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
-                          ...) {
-  if (!err)
-    return status;
-  *err = (dictum_error)DICTUM_ERROR_INIT;
-  err->status = status;
-  err->code = DICTUM_CODE_PARAM;
-  err->sys_errno = sys_errno;
-  va_list args;
-  va_start(args, fmt);
-  vsnprintf(err->what, sizeof err->what, fmt, args);
-  va_end(args);
-  return status;
-}
-
 static dictum_status nomem(dictum_error *err) {
-  return fail(err, DICTUM_NOMEM, 0, "out of memory");
+  return failure(err, DICTUM_NOMEM, DICTUM_CODE_PARAM, 0, "out of memory");
 }
 
 /* ---- values ------------------------------------------------------------- */
@@ -122,7 +106,8 @@ static dictum_status tell_mistake(const struct settings *settings, const char *n
   if (settings->event && err)
     settings->event(settings->rock, &(dictum_event){sizeof(dictum_event), DICTUM_LEVEL_WARNING,
                                                     DICTUM_CODE_PARAM, "", err->what, 0, 0});
-  return fail(err, DICTUM_CONFIG, 0, "parameter %s: macro processing error", name);
+  return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "parameter %s: macro processing error",
+                 name);
 }
 
 static dictum_status evaluate(struct settings *settings, const char *name, const char **value,
@@ -170,17 +155,19 @@ static dictum_status check_number(const struct known *k, const char *value, dict
   errno = 0;
   long number = strtol(value, &end, 10);
   if (end == value || *end != '\0' || errno != 0 || number > INT_MAX || number < INT_MIN)
-    return fail(err, DICTUM_CONFIG, 0, "bad numerical configuration: %s = %s", k->name, value);
+    return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "bad numerical configuration: %s = %s",
+                   k->name, value);
   if (number < k->min)
-    return fail(err, DICTUM_CONFIG, 0, "invalid %s parameter value %ld < %ld", k->name, number,
-                k->min);
+    return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "invalid %s parameter value %ld < %ld",
+                   k->name, number, k->min);
   return DICTUM_OK;
 }
 
 static dictum_status check_boolean(const struct known *k, const char *value, dictum_error *err) {
   if (strcasecmp(value, "yes") == 0 || strcasecmp(value, "no") == 0)
     return DICTUM_OK;
-  return fail(err, DICTUM_CONFIG, 0, "bad boolean configuration: %s = %s", k->name, value);
+  return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "bad boolean configuration: %s = %s",
+                 k->name, value);
 }
 
 static dictum_status check_period(const struct known *k, const char *value, dictum_error *err) {
@@ -188,7 +175,8 @@ static dictum_status check_period(const struct known *k, const char *value, dict
   const char *unit = value + digits;
   if (digits > 0 && digits < 10 && (*unit == '\0' || (strchr("smhdw", *unit) && unit[1] == '\0')))
     return DICTUM_OK;
-  return fail(err, DICTUM_CONFIG, 0, "parameter %s: bad time value or unit: %s", k->name, value);
+  return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                 "parameter %s: bad time value or unit: %s", k->name, value);
 }
 
 /* One to three numbers with dots between them. */
@@ -204,7 +192,8 @@ static dictum_status check_level(const char *value, dictum_error *err) {
     if (*s++ != '.')
       break;
   }
-  return fail(err, DICTUM_CONFIG, 0, "malformed compatibility level syntax: \"%s\"", value);
+  return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                 "malformed compatibility level syntax: \"%s\"", value);
 }
 
 static dictum_status check_migration(const char *value, dictum_error *err) {
@@ -212,7 +201,8 @@ static dictum_status check_migration(const char *value, dictum_error *err) {
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     if (strcmp(value, levels[i]) == 0)
       return DICTUM_OK;
-  return fail(err, DICTUM_CONFIG, 0, "invalid non-Berkeley-DB migration level: '%s'", value);
+  return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                 "invalid non-Berkeley-DB migration level: '%s'", value);
 }
 
 static dictum_status check(const struct known *k, const char *value, dictum_error *err) {
@@ -229,7 +219,8 @@ static dictum_status check(const struct known *k, const char *value, dictum_erro
     return check_migration(value, err);
   case NONEMPTY:
     if (*value == '\0')
-      return fail(err, DICTUM_CONFIG, 0, "bad string length 0 < 1: %s = ", k->name);
+      return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                     "bad string length 0 < 1: %s = ", k->name);
     break;
   case TEXT:
     break;
@@ -264,13 +255,15 @@ static dictum_status find_file(const char *dir, bool named, char **path, dictum_
   }
   dictum_status status = DICTUM_OK;
   if (fd < 0)
-    status = fail(err, DICTUM_CONFIG, errno, "open %s: %s", file, strerror(errno));
+    status = failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, errno, "open %s: %s", file,
+                     strerror(errno));
   else
     close(fd);
   if (status == DICTUM_OK && file[0] != '/') {
     char *absolute = realpath(file, NULL);
     if (!absolute)
-      status = fail(err, DICTUM_CONFIG, errno, "open %s: %s", file, strerror(errno));
+      status = failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, errno, "open %s: %s", file,
+                       strerror(errno));
     free(file);
     file = absolute;
   }

@@ -33,9 +33,6 @@ struct dictum_ctx {
   bool preopened;       /**< the program's own modules are among them */
 };
 
-/** CLOCK_MONOTONIC, which deadlines are made of. */
-int64_t monotonic_ns(void);
-
 /** Time of the context's own clock, which pauses are made of. */
 int64_t ctx_now_ns(const dictum_ctx *ctx);
 

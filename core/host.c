@@ -14,8 +14,8 @@
 #include "options.h"
 #include "slot.h"
 
-dictum_status sink_emit_at(dictum_sink *sink, size_t i, dictum_status status, const char *value,
-                           size_t len) {
+static dictum_status host_emit_at(dictum_sink *sink, size_t i, dictum_status status,
+                                  const char *value, size_t len) {
   if (i >= sink->n)
     return DICTUM_INVALID;
   dictum_req *req = &sink->reqs[i];
@@ -39,7 +39,7 @@ dictum_status sink_emit_at(dictum_sink *sink, size_t i, dictum_status status, co
 }
 
 static dictum_status host_emit(dictum_sink *sink, const char *value, size_t len) {
-  return sink_emit_at(sink, sink->current, DICTUM_OK, value, len);
+  return host_emit_at(sink, sink->current, DICTUM_OK, value, len);
 }
 
 PRINTF_LIKE(4, 5)
@@ -78,7 +78,7 @@ const dictum_host host_services = {
     .size = sizeof(dictum_host),
     .abi = DICTUM_ABI,
     .emit = host_emit,
-    .emit_at = sink_emit_at,
+    .emit_at = host_emit_at,
     .fail = host_fail,
     .log = host_log,
     .note_file = host_note_file,

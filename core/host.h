@@ -16,8 +16,4 @@ struct dictum_sink {
 /** What every plugin is given. Constant. */
 extern const dictum_host host_services;
 
-/** Answers request @p i, as dictum_host.emit_at. */
-dictum_status sink_emit_at(dictum_sink *sink, size_t i, dictum_status status, const char *value,
-                           size_t len);
-
 #endif

@@ -28,8 +28,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "keyorder.h"
-
 static const dictum_opt bdb_opts[] = {
     {"berkeley_db_create_buffer_size", DICTUM_OPT_INT, "16777216", 1, INT32_MAX,
      "bytes of cache while a table is built or changed"},
@@ -134,10 +132,6 @@ static void end_lookup(struct lookup *lookup, bool failed) {
     bdb_reader_leave(reader);
 }
 
-static bool is_failure(dictum_status status) {
-  return status != DICTUM_OK && status != DICTUM_NOTFOUND;
-}
-
 static dictum_status bdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                 dictum_sink *sink, dictum_error *err) {
   struct bdb *table = self;
@@ -146,23 +140,9 @@ static dictum_status bdb_lookup(void *self, const dictum_call *call, const char 
   if (status != DICTUM_OK)
     return status;
   const dictum_key wanted = {key, len};
-  dictum_key value;
-  status = tablefile_find(&table->file, get, &lookup, &wanted, &value, err);
-  if (status == DICTUM_OK)
-    status = table->file.host->emit(sink, value.p, value.n);
-  end_lookup(&lookup, is_failure(status));
+  status = tablefile_lookup(&table->file, get, &lookup, &wanted, sink, err);
+  end_lookup(&lookup, tablefile_is_failure(status));
   return status;
-}
-
-static dictum_status answer(struct lookup *lookup, const dictum_key *keys, size_t i,
-                            dictum_sink *sink, dictum_error *err) {
-  const dictum_host *host = lookup->table->file.host;
-  dictum_key value = {NULL, 0};
-  dictum_status status = tablefile_find(&lookup->table->file, get, lookup, &keys[i], &value, err);
-  if (is_failure(status))
-    return status;
-  dictum_status sent = host->emit_at(sink, i, status, value.p, value.n);
-  return sent == DICTUM_OK ? DICTUM_OK : host->fail(err, sent, 0, "out of memory");
 }
 
 /* Where the file keeps a key, so that a batch visits each page once. */
@@ -176,29 +156,15 @@ static uint64_t place_of(const void *rock, const dictum_key *key) {
   return bucket > reader->max_bucket ? bucket & reader->low_mask : bucket;
 }
 
-/* As long as it is not known which form of key the file has, the order of the questions counts. */
-static dictum_status answer_all(struct lookup *lookup, const dictum_key *keys, size_t n,
-                                dictum_sink *sink, dictum_error *err) {
-  dictum_status status = DICTUM_OK;
-  size_t i = 0;
-  for (; i < n && status == DICTUM_OK && !tablefile_decided(&lookup->table->file); i++)
-    status = answer(lookup, keys, i, sink, err);
-  struct keyorder *order = status == DICTUM_OK ? keyorder_new(keys, i, n, place_of, lookup->table)
-                                               : NULL;
-  for (; i < n && status == DICTUM_OK; i++)
-    status = answer(lookup, keys, keyorder_at(order, i), sink, err);
-  keyorder_free(order);
-  return status;
-}
-
 static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                      size_t n, dictum_sink *sink, dictum_error *err) {
+  struct bdb *table = self;
   struct lookup lookup;
-  dictum_status status = begin_lookup(self, call, &lookup, err);
+  dictum_status status = begin_lookup(table, call, &lookup, err);
   if (status != DICTUM_OK)
     return status;
-  status = answer_all(&lookup, keys, n, sink, err);
-  end_lookup(&lookup, is_failure(status));
+  status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, place_of, table, sink, err);
+  end_lookup(&lookup, tablefile_is_failure(status));
   return status;
 }
 

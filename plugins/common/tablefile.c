@@ -198,8 +198,53 @@ dictum_status tablefile_find(struct tablefile *file, tablefile_get *get, void *r
   return status;
 }
 
-bool tablefile_decided(const struct tablefile *file) {
+/* True once a hit has decided, so that the order of further lookups does not matter. */
+static bool is_decided(const struct tablefile *file) {
   return atomic_load_explicit(&file->forms, memory_order_relaxed) != (form_nul | form_bare);
+}
+
+dictum_status tablefile_lookup(struct tablefile *file, tablefile_get *get, void *rock,
+                               const dictum_key *key, dictum_sink *sink, dictum_error *err) {
+  dictum_key value;
+  dictum_status status = tablefile_find(file, get, rock, key, &value, err);
+  return status == DICTUM_OK ? file->host->emit(sink, value.p, value.n) : status;
+}
+
+/* One batch while it is answered. */
+struct batch {
+  struct tablefile *file;
+  tablefile_get *get;
+  void *rock;
+  const dictum_key *keys;
+  dictum_sink *sink;
+  dictum_error *err;
+};
+
+static dictum_status answer(const struct batch *batch, size_t i) {
+  const dictum_host *host = batch->file->host;
+  dictum_key value = {NULL, 0};
+  dictum_status status = tablefile_find(batch->file, batch->get, batch->rock, &batch->keys[i],
+                                        &value, batch->err);
+  if (tablefile_is_failure(status))
+    return status;
+  dictum_status sent = host->emit_at(batch->sink, i, status, value.p, value.n);
+  return sent == DICTUM_OK ? DICTUM_OK : host->fail(batch->err, sent, 0, "out of memory");
+}
+
+/* As long as it is not known which form of key the file has, the order of the questions counts. */
+dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, void *rock,
+                                    const dictum_key *keys, size_t n, keyorder_place *place,
+                                    const void *place_rock, dictum_sink *sink, dictum_error *err) {
+  const struct batch batch = {file, get, rock, keys, sink, err};
+  dictum_status status = DICTUM_OK;
+  size_t i = 0;
+  for (; i < n && status == DICTUM_OK && !is_decided(file); i++)
+    status = answer(&batch, i);
+  struct keyorder *order = status == DICTUM_OK ? keyorder_new(keys, i, n, place, place_rock) : NULL;
+  for (; i < n && status == DICTUM_OK; i++)
+    status = answer(&batch, keyorder_at(order, i));
+  keyorder_free(order);
+  return status;
 }
 
 dictum_status tablefile_delete(struct tablefile *file, tablefile_remove *remove, void *rock,

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <sys/stat.h>
 
+#include "keyorder.h"
+
 struct tablefile {
   const dictum_host *host;
   dictum_slot *slot;
@@ -73,8 +75,19 @@ typedef dictum_status tablefile_get(void *rock, const dictum_key *key, dictum_ke
 /** Looks up @p key in the forms that are still tried. *value lives as long as get() says. */
 dictum_status tablefile_find(struct tablefile *file, tablefile_get *get, void *rock,
                              const dictum_key *key, dictum_key *value, dictum_error *err);
-/** True once a hit has decided, so that the order of further lookups does not matter. */
-bool tablefile_decided(const struct tablefile *file);
+
+/** The method lookup(), once the file may be read: asks get() and hands over what it found. */
+dictum_status tablefile_lookup(struct tablefile *file, tablefile_get *get, void *rock,
+                               const dictum_key *key, dictum_sink *sink, dictum_error *err);
+/** The method lookup_many(), likewise. Keys are asked for in the order of their places.
+ * @param place_rock  for @p place */
+dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, void *rock,
+                                    const dictum_key *keys, size_t n, keyorder_place *place,
+                                    const void *place_rock, dictum_sink *sink, dictum_error *err);
+/** A definite answer leaves a reader as good as it was; after other than that it is closed. */
+static inline bool tablefile_is_failure(dictum_status status) {
+  return status != DICTUM_OK && status != DICTUM_NOTFOUND;
+}
 
 /** A record as it is stored, in one piece of memory. */
 struct tablefile_record {

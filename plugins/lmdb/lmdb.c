@@ -29,8 +29,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "keyorder.h"
-
 static const dictum_opt lmdb_opts[] = {
     {"lmdb_map_size", DICTUM_OPT_BYTES, "16777216", 1, INT64_MAX,
      "bytes of address space to begin with when a table is changed"},
@@ -178,10 +176,6 @@ static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, d
   return DICTUM_OK;
 }
 
-static bool is_failure(dictum_status status) {
-  return status != DICTUM_OK && status != DICTUM_NOTFOUND;
-}
-
 static dictum_status lmdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                  dictum_sink *sink, dictum_error *err) {
   struct lmdb *table = self;
@@ -190,23 +184,9 @@ static dictum_status lmdb_lookup(void *self, const dictum_call *call, const char
   if (status != DICTUM_OK)
     return status;
   const dictum_key wanted = {key, len};
-  dictum_key value;
-  status = tablefile_find(&table->file, get, &lookup, &wanted, &value, err);
-  if (status == DICTUM_OK)
-    status = table->file.host->emit(sink, value.p, value.n);
-  end_lookup(&lookup, is_failure(status));
+  status = tablefile_lookup(&table->file, get, &lookup, &wanted, sink, err);
+  end_lookup(&lookup, tablefile_is_failure(status));
   return status;
-}
-
-static dictum_status answer(struct lookup *lookup, const dictum_key *keys, size_t i,
-                            dictum_sink *sink, dictum_error *err) {
-  const dictum_host *host = lookup->table->file.host;
-  dictum_key value = {NULL, 0};
-  dictum_status status = tablefile_find(&lookup->table->file, get, lookup, &keys[i], &value, err);
-  if (is_failure(status))
-    return status;
-  dictum_status sent = host->emit_at(sink, i, status, value.p, value.n);
-  return sent == DICTUM_OK ? DICTUM_OK : host->fail(err, sent, 0, "out of memory");
 }
 
 static uint64_t place_of(const void *rock, const dictum_key *key) {
@@ -214,28 +194,15 @@ static uint64_t place_of(const void *rock, const dictum_key *key) {
   return keyorder_prefix(key);
 }
 
-/* As long as it is not known which form of key the file has, the order of the questions counts. */
-static dictum_status answer_all(struct lookup *lookup, const dictum_key *keys, size_t n,
-                                dictum_sink *sink, dictum_error *err) {
-  dictum_status status = DICTUM_OK;
-  size_t i = 0;
-  for (; i < n && status == DICTUM_OK && !tablefile_decided(&lookup->table->file); i++)
-    status = answer(lookup, keys, i, sink, err);
-  struct keyorder *order = status == DICTUM_OK ? keyorder_new(keys, i, n, place_of, NULL) : NULL;
-  for (; i < n && status == DICTUM_OK; i++)
-    status = answer(lookup, keys, keyorder_at(order, i), sink, err);
-  keyorder_free(order);
-  return status;
-}
-
 static dictum_status lmdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                       size_t n, dictum_sink *sink, dictum_error *err) {
+  struct lmdb *table = self;
   struct lookup lookup;
-  dictum_status status = begin_lookup(self, call, &lookup, err);
+  dictum_status status = begin_lookup(table, call, &lookup, err);
   if (status != DICTUM_OK)
     return status;
-  status = answer_all(&lookup, keys, n, sink, err);
-  end_lookup(&lookup, is_failure(status));
+  status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, place_of, NULL, sink, err);
+  end_lookup(&lookup, tablefile_is_failure(status));
   return status;
 }
 
