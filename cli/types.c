@@ -23,7 +23,8 @@ static const struct {
 } cap_names[] = {{DICTUM_CAP_ITERATE, "list"},    {DICTUM_CAP_UPDATE, "put"},
                  {DICTUM_CAP_DELETE, "del"},      {DICTUM_CAP_REPLACE, "build"},
                  {DICTUM_CAP_PATTERN, "pattern"}, {DICTUM_CAP_NETWORK, "network"},
-                 {DICTUM_CAP_FILE, "file"},       {DICTUM_CAP_MAY_WAIT, "wait"}};
+                 {DICTUM_CAP_FILE, "file"},       {DICTUM_CAP_MAY_WAIT, "wait"},
+                 {DICTUM_CAP_SETTINGS, "settings"}};
 enum { ncaps = sizeof cap_names / sizeof cap_names[0] };
 
 static const char *or_empty(const char *text) {

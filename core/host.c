@@ -13,6 +13,7 @@
 #include "lines.h"
 #include "options.h"
 #include "slot.h"
+#include "table.h"
 
 static dictum_status host_emit_at(dictum_sink *sink, size_t i, dictum_status status,
                                   const char *value, size_t len) {
@@ -74,6 +75,34 @@ static dictum_status host_file_value(const char *names, size_t len, dictum_buf *
   return file_value(names, len, out, err);
 }
 
+static dictum_status tables_open(dictum_slot *slot, const char *spec, uint32_t flags,
+                                 dictum_table **out, dictum_error *err) {
+  return dictum_open(slot->ctx, spec, flags, out, err);
+}
+
+static dictum_status tables_lookup(dictum_table *table, const dictum_call *call, const char *key,
+                                   size_t len, dictum_buf *value, dictum_error *err) {
+  return table_lookup(table, call, key, len, value, NULL, err);
+}
+
+static const dictum_tables host_tables = {
+    .size = sizeof host_tables,
+    .open = tables_open,
+    .close = dictum_close,
+    .caps = dictum_caps,
+    .lookup = tables_lookup,
+    .lookup_many = table_lookup_many,
+    .buf_free = dictum_buf_free,
+    .iter_open = dictum_iter_open,
+    .iter_next = dictum_iter_next,
+    .iter_close = dictum_iter_close,
+    .txn_begin = dictum_txn_begin,
+    .txn_put = dictum_txn_put,
+    .txn_del = dictum_txn_del,
+    .txn_commit = dictum_txn_commit,
+    .txn_abort = dictum_txn_abort,
+};
+
 const dictum_host host_services = {
     .size = sizeof(dictum_host),
     .abi = DICTUM_ABI,
@@ -88,4 +117,5 @@ const dictum_host host_services = {
     .lines_next = lines_service_next,
     .lines_close = lines_service_close,
     .file_value = host_file_value,
+    .tables = &host_tables,
 };

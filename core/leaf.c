@@ -62,7 +62,9 @@ static dictum_status prepare(struct leaf *leaf, dictum_error *err) {
       return status;
     atomic_store_explicit(&leaf->type, type, memory_order_release);
   }
-  return leaf->cfg ? DICTUM_OK : options_resolve(leaf->slot.ctx, &type->ops, &leaf->cfg, err);
+  if (leaf->cfg)
+    return DICTUM_OK;
+  return options_resolve(leaf->slot.ctx, &type->ops, leaf->name, &leaf->cfg, err);
 }
 
 static dictum_status try_open(struct leaf *leaf, dictum_error *err) {

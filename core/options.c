@@ -4,11 +4,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "error.h"
+#include "params.h"
 
 struct setting {
   const char *name; /* the plugin's constant */
@@ -68,59 +70,138 @@ static bool parse_bool(const char *text, int64_t *out) {
   return *out == 1 || strcasecmp(text, "no") == 0;
 }
 
-static dictum_status refuse_range(const dictum_opt *opt, int64_t value, dictum_error *err) {
-  bool low = value < opt->min;
-  return error_code(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
-                    "invalid %s parameter value %lld %s %lld", opt->name, (long long)value,
-                    low ? "<" : ">", (long long)(low ? opt->min : opt->max));
+/* Where the settings of one table come from. */
+struct settings_place {
+  const dictum_ctx *ctx;
+  dictum_params *file; /* the table's own file, or NULL: main.cf */
+  const char *label;   /* what messages begin with: "FILE: " or "" */
+  const char *prefix;  /* what main.cf has before each name: "NAME_" or "" */
+  char text[256];
+};
+
+static dictum_status refuse(const struct settings_place *place, const dictum_opt *opt,
+                            const char *kind, const char *text, dictum_error *err) {
+  return error_code(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "%sbad %s configuration: %s%s = %s",
+                    place->label, kind, place->prefix, opt->name, text);
 }
 
-static dictum_status parse(const dictum_opt *opt, struct setting *setting, dictum_error *err) {
+static dictum_status refuse_range(const struct settings_place *place, const dictum_opt *opt,
+                                  int64_t value, dictum_error *err) {
+  bool low = value < opt->min;
+  return error_code(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                    "%sinvalid %s%s parameter value %lld %s %lld", place->label, place->prefix,
+                    opt->name, (long long)value, low ? "<" : ">",
+                    (long long)(low ? opt->min : opt->max));
+}
+
+static dictum_status check_length(const struct settings_place *place, const dictum_opt *opt,
+                                  const char *text, dictum_error *err) {
+  size_t len = strlen(text);
+  if (opt->min <= 0 || len >= (size_t)opt->min)
+    return DICTUM_OK;
+  return error_code(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                    "%sbad string length %zu < %lld: %s%s = %s", place->label, len,
+                    (long long)opt->min, place->prefix, opt->name, text);
+}
+
+static dictum_status parse(const struct settings_place *place, const dictum_opt *opt,
+                           struct setting *setting, dictum_error *err) {
   const char *rest = "";
-  const char *what = "numerical";
-  bool good = true;
   switch (opt->kind) {
   case DICTUM_OPT_STR:
-    return DICTUM_OK;
+    return check_length(place, opt, setting->text, err);
   case DICTUM_OPT_BOOL:
-    what = "boolean";
-    good = parse_bool(setting->text, &setting->number);
-    break;
+    return parse_bool(setting->text, &setting->number)
+               ? DICTUM_OK
+               : refuse(place, opt, "boolean", setting->text, err);
   case DICTUM_OPT_TIME:
-    what = "time";
-    good = parse_time_ms(setting->text, &setting->number);
+    if (!parse_time_ms(setting->text, &setting->number))
+      return refuse(place, opt, "time", setting->text, err);
     break;
   case DICTUM_OPT_INT:
   case DICTUM_OPT_BYTES:
-    good = parse_number(setting->text, &rest, &setting->number) && *rest == '\0';
+    if (!parse_number(setting->text, &rest, &setting->number) || *rest != '\0')
+      return refuse(place, opt, "numerical", setting->text, err);
     break;
   }
-  if (!good)
-    return error_code(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "bad %s configuration: %s = %s",
-                      what, opt->name, setting->text);
-  bool ranged = opt->kind != DICTUM_OPT_BOOL && (opt->min != 0 || opt->max != 0);
+  bool ranged = opt->min != 0 || opt->max != 0;
   if (ranged && (setting->number < opt->min || (opt->max && setting->number > opt->max)))
-    return refuse_range(opt, setting->number, err);
+    return refuse_range(place, opt, setting->number, err);
   return DICTUM_OK;
 }
 
-dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, dictum_cfg **out,
-                              dictum_error *err) {
-  *out = NULL;
-  dictum_cfg *cfg = calloc(1, sizeof *cfg + type->nopts * sizeof cfg->settings[0]);
-  if (!cfg)
-    return error_nomem(err);
-  for (size_t i = 0; i < type->nopts; i++) {
+/* @return the text of a setting, or NULL when nothing defines it. */
+static const char *find_text(struct settings_place *place, const dictum_opt *opt) {
+  if (place->file) {
+    const struct param *param = params_find(place->file, opt->name, strlen(opt->name));
+    return param ? param->value : NULL;
+  }
+  if (!place->ctx->param)
+    return NULL;
+  if (!*place->prefix)
+    return place->ctx->param(place->ctx->param_rock, opt->name);
+  int len = snprintf(place->text, sizeof place->text, "%s%s", place->prefix, opt->name);
+  return len > 0 && (size_t)len < sizeof place->text
+             ? place->ctx->param(place->ctx->param_rock, place->text)
+             : NULL;
+}
+
+static dictum_status resolve_all(struct settings_place *place, const dictum_type *type,
+                                 dictum_cfg *cfg, dictum_error *err) {
+  dictum_status status = DICTUM_OK;
+  for (size_t i = 0; i < type->nopts && status == DICTUM_OK; i++) {
     const dictum_opt *opt = &type->opts[i];
-    const char *text = ctx->param ? ctx->param(ctx->param_rock, opt->name) : NULL;
+    const char *text = find_text(place, opt);
     struct setting *setting = &cfg->settings[cfg->n++];
     setting->name = opt->name;
     setting->text = strdup(text ? text : opt->fallback);
-    dictum_status status = setting->text ? parse(opt, setting, err) : error_nomem(err);
-    if (status != DICTUM_OK) {
-      options_free(cfg);
-      return status;
-    }
+    status = setting->text ? parse(place, opt, setting, err) : error_nomem(err);
+  }
+  return status;
+}
+
+/* The rule by which Postfix tells a file from a prefix, for all types that have settings. */
+static bool names_file(const char *name) {
+  return name[0] == '/' || name[0] == '.';
+}
+
+static dictum_status read_file(struct settings_place *place, const char *name, dictum_error *err) {
+  const dictum_ctx_opts opts = {.size = sizeof opts,
+                                .event = place->ctx->events.callback,
+                                .event_rock = place->ctx->events.rock};
+  return dictum_params_read(name, &opts, &place->file, err);
+}
+
+/* @p label has room for @p name and more. */
+static dictum_status find_place(struct settings_place *place, const dictum_type *type,
+                                const char *name, char *label, dictum_error *err) {
+  place->label = place->prefix = "";
+  if (!(type->caps & DICTUM_CAP_SETTINGS))
+    return DICTUM_OK;
+  bool in_file = names_file(name);
+  strcpy(stpcpy(label, name), in_file ? ": " : "_");
+  if (in_file)
+    place->label = label;
+  else
+    place->prefix = label;
+  return in_file ? read_file(place, name, err) : DICTUM_OK;
+}
+
+dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, const char *name,
+                              dictum_cfg **out, dictum_error *err) {
+  *out = NULL;
+  dictum_cfg *cfg = calloc(1, sizeof *cfg + type->nopts * sizeof cfg->settings[0]);
+  char *label = malloc(strlen(name) + sizeof ": ");
+  struct settings_place place = {.ctx = ctx};
+  dictum_status status = cfg && label ? find_place(&place, type, name, label, err)
+                                      : error_nomem(err);
+  if (status == DICTUM_OK)
+    status = resolve_all(&place, type, cfg, err);
+  dictum_params_free(place.file);
+  free(label);
+  if (status != DICTUM_OK) {
+    options_free(cfg);
+    return status;
   }
   *out = cfg;
   return DICTUM_OK;

@@ -7,10 +7,12 @@
 #include "include/dictum_plugin.h"
 
 /** Resolves every option that @p type declares.
- * @param out  to be released with options_free()
- * @return OK; CONFIG for a text that is not of the declared kind or out of range; NOMEM. */
-dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, dictum_cfg **out,
-                              dictum_error *err);
+ * @param name  of the table, which says where a type with DICTUM_CAP_SETTINGS has its settings
+ * @param out   to be released with options_free()
+ * @return OK; CONFIG for a settings file that cannot be read, or a text that is not of the declared
+ *   kind or out of range; NOMEM. */
+dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, const char *name,
+                              dictum_cfg **out, dictum_error *err);
 void options_free(dictum_cfg *cfg);
 
 /** As dictum_host.opt_str and opt_int: "" and 0 for a name that was not declared. */

@@ -165,8 +165,8 @@ static void finish(const dictum_table *table, dictum_req *reqs, size_t n, dictum
 
 /* ---- lookup ------------------------------------------------------------------------------- */
 
-dictum_status dictum_lookup(dictum_table *table, const char *key, size_t keylen, dictum_buf *value,
-                            uint32_t *flags, dictum_error *err) {
+dictum_status table_lookup(dictum_table *table, const dictum_call *call, const char *key,
+                           size_t keylen, dictum_buf *value, uint32_t *flags, dictum_error *err) {
   buf_clear(value);
   if (flags)
     *flags = 0;
@@ -177,10 +177,9 @@ dictum_status dictum_lookup(dictum_table *table, const char *key, size_t keylen,
   dictum_key folded;
   req.status = table_key(table, key, keylen, &scratch, &folded, err);
   if (req.status == DICTUM_OK) {
-    const dictum_call call = table_call(table);
     const struct node_keys keys = {&raw, &folded, 1};
     dictum_sink sink = {.reqs = &req, .n = 1, .arena = value};
-    dictum_status status = table->node->ops->lookup(table->node, &call, &keys, &sink, err);
+    dictum_status status = table->node->ops->lookup(table->node, call, &keys, &sink, err);
     if (status != DICTUM_OK)
       req.status = status;
     finish(table, &req, 1, value, false, err);
@@ -195,6 +194,12 @@ dictum_status dictum_lookup(dictum_table *table, const char *key, size_t keylen,
   }
   buf_clear(value);
   return is_failure(req.status) ? table_failed(table, req.status, err) : req.status;
+}
+
+dictum_status dictum_lookup(dictum_table *table, const char *key, size_t keylen, dictum_buf *value,
+                            uint32_t *flags, dictum_error *err) {
+  const dictum_call call = table_call(table);
+  return table_lookup(table, &call, key, keylen, value, flags, err);
 }
 
 /* The keys of a batch in both forms; `folded` shares the text of `raw` where nothing changed. */
@@ -250,12 +255,12 @@ static bool any_failure(const dictum_req *reqs, size_t n) {
 }
 
 /* Asks for keys [from, from + n) of the batch, of which none was refused. */
-static bool lookup_run(dictum_table *table, dictum_req *reqs, const struct batch *batch,
-                       size_t from, size_t n, dictum_buf *arena, dictum_error *err) {
-  const dictum_call call = table_call(table);
+static bool lookup_run(dictum_table *table, const dictum_call *call, dictum_req *reqs,
+                       const struct batch *batch, size_t from, size_t n, dictum_buf *arena,
+                       dictum_error *err) {
   const struct node_keys keys = {batch->raw + from, batch->folded + from, n};
   dictum_sink sink = {.reqs = reqs + from, .n = n, .arena = arena};
-  dictum_status status = table->node->ops->lookup(table->node, &call, &keys, &sink, err);
+  dictum_status status = table->node->ops->lookup(table->node, call, &keys, &sink, err);
   for (size_t i = from; status != DICTUM_OK && i < from + n; i++)
     reqs[i].status = status;
   bool failed = any_failure(reqs + from, n);
@@ -263,8 +268,8 @@ static bool lookup_run(dictum_table *table, dictum_req *reqs, const struct batch
   return failed || any_failure(reqs + from, n);
 }
 
-dictum_status dictum_lookup_many(dictum_table *table, dictum_req *reqs, size_t n, dictum_buf *arena,
-                                 dictum_error *err) {
+dictum_status table_lookup_many(dictum_table *table, const dictum_call *call, dictum_req *reqs,
+                                size_t n, dictum_buf *arena, dictum_error *err) {
   buf_clear(arena);
   if (n == 0)
     return DICTUM_OK;
@@ -279,10 +284,16 @@ dictum_status dictum_lookup_many(dictum_table *table, dictum_req *reqs, size_t n
       continue;
     while (to < n && reqs[to].status == DICTUM_OK)
       to++;
-    failed |= lookup_run(table, reqs, &batch, from, to - from, arena, failed ? NULL : err);
+    failed |= lookup_run(table, call, reqs, &batch, from, to - from, arena, failed ? NULL : err);
   }
   batch_free(&batch);
   if (failed || status != DICTUM_OK)
     table_failed(table, status, err);
   return status;
+}
+
+dictum_status dictum_lookup_many(dictum_table *table, dictum_req *reqs, size_t n, dictum_buf *arena,
+                                 dictum_error *err) {
+  const dictum_call call = table_call(table);
+  return table_lookup_many(table, &call, reqs, n, arena, err);
 }

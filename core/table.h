@@ -18,6 +18,12 @@ struct dictum_table {
 /** What a plugin is told about a call that begins now. */
 dictum_call table_call(const dictum_table *table);
 
+/** dictum_lookup() and dictum_lookup_many() with the deadline of another call. */
+dictum_status table_lookup(dictum_table *table, const dictum_call *call, const char *key,
+                           size_t keylen, dictum_buf *value, uint32_t *flags, dictum_error *err);
+dictum_status table_lookup_many(dictum_table *table, const dictum_call *call, dictum_req *reqs,
+                                size_t n, dictum_buf *arena, dictum_error *err);
+
 /** Fills err->where, and err->status with what the public call answers. */
 dictum_status table_failed(const dictum_table *table, dictum_status status, dictum_error *err);
 

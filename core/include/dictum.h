@@ -229,6 +229,8 @@ DICTUM_API dictum_status dictum_check_registries(dictum_ctx *ctx, dictum_error *
 #define DICTUM_CAP_NETWORK 0x0020u  /**< answers come from a server */
 #define DICTUM_CAP_FILE 0x0040u     /**< the name is a file's */
 #define DICTUM_CAP_MAY_WAIT 0x0080u /**< may wait for a lock or a server: calls get a deadline */
+#define DICTUM_CAP_SETTINGS                                                                        \
+  0x0100u /**< the name is that of a settings file or of a group of settings in main.cf */
 
 /** One setting that a type understands. */
 typedef struct dictum_opt_info {

@@ -81,6 +81,32 @@ typedef struct dictum_bulk {
                         dictum_error *err);
 } dictum_bulk;
 
+/** Calls on another table that a plugin uses for itself: a list of domains, a backup. They are the
+ * public functions of these names; open() takes the context of @p slot, and the lookups end at the
+ * deadline of @p call. Close such tables in close() and forget(). */
+typedef struct dictum_tables {
+  uint32_t size;
+  dictum_status (*open)(dictum_slot *slot, const char *spec, uint32_t flags, dictum_table **out,
+                        dictum_error *err);
+  void (*close)(dictum_table *table);
+  uint32_t (*caps)(const dictum_table *table);
+  dictum_status (*lookup)(dictum_table *table, const dictum_call *call, const char *key, size_t len,
+                          dictum_buf *value, dictum_error *err);
+  dictum_status (*lookup_many)(dictum_table *table, const dictum_call *call, dictum_req *reqs,
+                               size_t n, dictum_buf *arena, dictum_error *err);
+  void (*buf_free)(dictum_buf *buf);
+  dictum_status (*iter_open)(dictum_table *table, dictum_iter **out, dictum_error *err);
+  dictum_status (*iter_next)(dictum_iter *iter, dictum_entry *entry, dictum_error *err);
+  void (*iter_close)(dictum_iter *iter);
+  dictum_status (*txn_begin)(dictum_table *table, dictum_txn_mode mode, uint32_t file_mode,
+                             dictum_txn **out, dictum_error *err);
+  dictum_status (*txn_put)(dictum_txn *txn, const dictum_entry *entry, dictum_dup dup,
+                           dictum_error *err);
+  dictum_status (*txn_del)(dictum_txn *txn, const char *key, size_t len, dictum_error *err);
+  dictum_status (*txn_commit)(dictum_txn *txn, dictum_error *err);
+  void (*txn_abort)(dictum_txn *txn);
+} dictum_tables;
+
 /** Services of core's. All may be called from any thread. */
 typedef struct dictum_host {
   uint32_t size, abi;
@@ -104,7 +130,8 @@ typedef struct dictum_host {
       ;
   /** Tells which file holds the table, for dictum_table_describe(). @p path is copied. */
   void (*note_file)(dictum_slot *slot, const char *path);
-  /** A declared setting: from the host's main.cf or the default, typed and checked. */
+  /** A declared setting: from the host's main.cf, or from the table's own settings when the type
+   * has DICTUM_CAP_SETTINGS, or the default; typed and checked. */
   const char *(*opt_str)(const dictum_cfg *cfg, const char *name);
   /** The same as a number: plain, yes = 1, milliseconds, or bytes, as declared. */
   int64_t (*opt_int)(const dictum_cfg *cfg, const char *name);
@@ -120,6 +147,7 @@ typedef struct dictum_host {
   /** With DICTUM_OPEN_FILES: @p names are file names; @p out receives their content as base64.
    * CONFIG when one cannot be read; @p err has the text. */
   dictum_status (*file_value)(const char *names, size_t len, dictum_buf *out, dictum_error *err);
+  const dictum_tables *tables;
 } dictum_host;
 
 /** How a setting's text is understood. */
@@ -131,13 +159,15 @@ typedef enum dictum_opt_kind {
   DICTUM_OPT_BYTES = 5 /**< decimal; opt_int() gives bytes */
 } dictum_opt_kind;
 
-/** A setting that a type understands, by its name in main.cf. Frozen for ever, since arrays of it
+/** A setting that a type understands, by its name in main.cf. For a type with DICTUM_CAP_SETTINGS,
+ * by its name in the file that is the table's name when that starts with '/' or '.', and otherwise
+ * in main.cf with the table's name and '_' before it. Frozen for ever, since arrays of it
  * cross the boundary. */
 typedef struct dictum_opt {
   const char *name;
   dictum_opt_kind kind;
   const char *fallback; /**< default as text, not NULL */
-  int64_t min, max;     /**< for numbers; 0, 0: any */
+  int64_t min, max;     /**< for numbers; 0, 0: any. For STR, min is the least length */
   const char *help;     /**< one line */
 } dictum_opt;
 
