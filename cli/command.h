@@ -35,7 +35,7 @@ struct command {
 #define TAKES_VERSION 0x8u /**< --version: only the program itself */
 
 extern const struct command get_command, build_command, put_command, del_command, list_command,
-    types_command, test_plugin_command;
+    status_command, flush_command, types_command, test_plugin_command;
 
 /** The program `dictum`. @return the exit status. */
 int dictum_main(int argc, char **argv);

@@ -7,8 +7,8 @@
 #include "messages.h"
 
 static const struct command *const commands[] = {
-    &get_command, &list_command,  &build_command,       &put_command,
-    &del_command, &types_command, &test_plugin_command, NULL};
+    &get_command,    &list_command,  &build_command, &put_command,         &del_command,
+    &status_command, &flush_command, &types_command, &test_plugin_command, NULL};
 
 static const struct command program = {
     "",
@@ -22,6 +22,8 @@ static const struct command program = {
     "  build        make a table from a text file\n"
     "  put          add or change entries\n"
     "  del          remove entries\n"
+    "  status       tell whether a table and its members are well\n"
+    "  flush        make caches forget\n"
     "  types        tell which types of table there are\n"
     "  test-plugin  try out a plugin file\n"
     "\n"

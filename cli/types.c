@@ -20,10 +20,10 @@ struct listing {
 static const struct {
   uint32_t cap;
   const char *name;
-} cap_names[] = {{DICTUM_CAP_ITERATE, "list"},    {DICTUM_CAP_UPDATE, "put"},
-                 {DICTUM_CAP_DELETE, "del"},      {DICTUM_CAP_REPLACE, "build"},
-                 {DICTUM_CAP_PATTERN, "pattern"}, {DICTUM_CAP_NETWORK, "network"},
-                 {DICTUM_CAP_FILE, "file"},       {DICTUM_CAP_MAY_WAIT, "wait"},
+} cap_names[] = {{DICTUM_CAP_ITERATE, "list"},     {DICTUM_CAP_UPDATE, "put"},
+                 {DICTUM_CAP_DELETE, "del"},       {DICTUM_CAP_REPLACE, "build"},
+                 {DICTUM_CAP_PATTERN, "pattern"},  {DICTUM_CAP_NETWORK, "network"},
+                 {DICTUM_CAP_FILE, "file"},        {DICTUM_CAP_MAY_WAIT, "wait"},
                  {DICTUM_CAP_SETTINGS, "settings"}};
 enum { ncaps = sizeof cap_names / sizeof cap_names[0] };
 

@@ -314,6 +314,18 @@ static void adapt_describe(const struct node *node, dictum_table_info *info) {
   info->retry_after_ms = info->up ? 0 : breaker_wait_ms(&leaf->breaker, ctx_now_ns(leaf->slot.ctx));
 }
 
+static void adapt_inspect(struct node *node, dictum_node_info *info, char *reason, size_t size) {
+  struct leaf *leaf = leaf_of(node);
+  static const dictum_state states[] = {[BREAKER_UP] = DICTUM_STATE_UP,
+                                        [BREAKER_DOWN] = DICTUM_STATE_DOWN,
+                                        [BREAKER_PROBING] = DICTUM_STATE_PROBING};
+  info->state = states[breaker_look(&leaf->breaker, &info->failures)];
+  if (info->state == DICTUM_STATE_UP)
+    return;
+  info->retry_after_ms = breaker_wait_ms(&leaf->breaker, ctx_now_ns(leaf->slot.ctx));
+  info->status = leaf_reason(leaf, reason, size);
+}
+
 static void adapt_close(struct node *node) {
   leaf_free(leaf_of(node));
 }
@@ -334,6 +346,7 @@ static const struct node_ops adapt_ops = {
     .load = adapt_load,
     .commit = adapt_commit,
     .abort = adapt_abort,
+    .inspect = adapt_inspect,
 };
 
 /* Could this failure pass by itself, or when an operator mends something? */
@@ -347,7 +360,7 @@ dictum_status adapt_open(dictum_ctx *ctx, const char *type, const char *name, co
   struct leaf *leaf = leaf_new(ctx, type, name, spec, flags);
   if (!leaf)
     return error_nomem(err);
-  leaf->node.ops = &adapt_ops;
+  leaf->node = (struct node){.ops = &adapt_ops, .spec = leaf->spec};
   dictum_status status = leaf_open(leaf, err);
   if (status != DICTUM_OK && !((flags & DICTUM_OPEN_DEGRADE) && can_heal(status))) {
     leaf_free(leaf);

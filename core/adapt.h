@@ -7,7 +7,7 @@
 #include "node.h"
 
 /** Opens the leaf @p type : @p name.
- * @param spec   "type:name" for messages; must outlive the node
+ * @param spec   "type:name" for messages
  * @param flags  DICTUM_OPEN_*; with DEGRADE a table that cannot be opened yet is OK
  * @return as dictum_open() */
 dictum_status adapt_open(dictum_ctx *ctx, const char *type, const char *name, const char *spec,

@@ -19,6 +19,14 @@ bool breaker_is_up(const struct breaker *breaker) {
   return atomic_load_explicit(&breaker->state, memory_order_relaxed) == UP;
 }
 
+enum breaker_state breaker_look(const struct breaker *breaker, uint32_t *failures) {
+  const int state = atomic_load(&breaker->state);
+  *failures = state == UP ? atomic_load(&breaker->failures) : 0;
+  if (state == UP)
+    return BREAKER_UP;
+  return state == DOWN ? BREAKER_DOWN : BREAKER_PROBING;
+}
+
 uint32_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ns) {
   int64_t left = atomic_load(&breaker->until) - now_ns;
   /* Never 0 while down: 0 means "no estimate". */

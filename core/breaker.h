@@ -39,6 +39,9 @@ bool breaker_success(struct breaker *breaker);
 /** @return true when this took the table down. */
 bool breaker_failure(struct breaker *breaker, enum breaker_fault fault, int64_t now_ns);
 bool breaker_is_up(const struct breaker *breaker);
+/** For those who look on: the state, and the failures in a row while it is up. */
+enum breaker_state { BREAKER_UP, BREAKER_DOWN, BREAKER_PROBING };
+enum breaker_state breaker_look(const struct breaker *breaker, uint32_t *failures);
 uint32_t breaker_wait_ms(const struct breaker *breaker, int64_t now_ns);
 
 #endif

@@ -22,21 +22,20 @@ const char *dictum_version(void) {
   return PACKAGE_VERSION;
 }
 
-/* What deadlines are made of, whatever clock the context has. */
-static int64_t monotonic_ns(void) {
+int64_t deadline_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 int64_t ctx_now_ns(const dictum_ctx *ctx) {
-  return ctx->clock ? ctx->clock(ctx->clock_rock) : monotonic_ns();
+  return ctx->clock ? ctx->clock(ctx->clock_rock) : deadline_now_ns();
 }
 
 int64_t ctx_deadline_ns(const dictum_ctx *ctx, uint32_t timeout_ms) {
   if (timeout_ms == 0)
     timeout_ms = ctx->timeout_ms;
-  return timeout_ms == DICTUM_NO_TIMEOUT ? 0 : monotonic_ns() + (int64_t)timeout_ms * 1000000;
+  return timeout_ms == DICTUM_NO_TIMEOUT ? 0 : deadline_now_ns() + (int64_t)timeout_ms * 1000000;
 }
 
 /* ---- types -------------------------------------------------------------------------------- */

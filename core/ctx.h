@@ -36,6 +36,8 @@ struct dictum_ctx {
 /** Time of the context's own clock, which pauses are made of. */
 int64_t ctx_now_ns(const dictum_ctx *ctx);
 
+/** The time of the clock that deadlines are made of: CLOCK_MONOTONIC, whatever the context's. */
+int64_t deadline_now_ns(void);
 /** The deadline of a call that begins now; 0 for none. */
 int64_t ctx_deadline_ns(const dictum_ctx *ctx, uint32_t timeout_ms);
 

@@ -89,6 +89,15 @@ dictum_status error_nomem(dictum_error *err) {
   return error_set(err, DICTUM_NOMEM, 0, "out of memory");
 }
 
+dictum_status error_copy(dictum_error *to, const dictum_error *from) {
+  if (!usable(to))
+    return from->status;
+  const uint32_t size = to->size;
+  memcpy(to, from, size < sizeof *from ? size : sizeof *from);
+  to->size = size;
+  return from->status;
+}
+
 const char *errno_text(int sys_errno, char *buf, size_t size) {
 #ifdef _GNU_SOURCE
   return strerror_r(sys_errno, buf, size);
@@ -145,6 +154,8 @@ const char *dictum_code_name(dictum_code code) {
     return "table_down";
   case DICTUM_CODE_TABLE_UP:
     return "table_up";
+  case DICTUM_CODE_STALE_SERVED:
+    return "stale_served";
   case DICTUM_CODE_SOURCE_LINE:
     return "source_line";
   case DICTUM_CODE_RULE:

@@ -23,6 +23,8 @@ dictum_status error_vset(dictum_error *err, dictum_status status, dictum_code co
 /** Fills `where` unless a deeper level did, and returns err->status (or @p status with NULL). */
 dictum_status error_where(dictum_error *err, dictum_status status, const char *where);
 dictum_status error_nomem(dictum_error *err);
+/** Copies what @p from tells, as far as @p to has room for it, and returns its status. */
+dictum_status error_copy(dictum_error *to, const dictum_error *from);
 
 /** Writes printf's text of at most @p size bytes with a NUL: one line, with '?' for each byte that
  * is not printable; valid UTF-8 stays as it is and is never cut within a character. */

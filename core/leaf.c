@@ -144,6 +144,14 @@ static dictum_status answer_down(struct leaf *leaf, uint32_t wait_ms, dictum_err
   return DICTUM_RETRY;
 }
 
+dictum_status leaf_reason(struct leaf *leaf, char *text, size_t size) {
+  forklock_acquire(&leaf->open_lock);
+  dictum_status status = leaf->reason.status;
+  text_format(text, size, "%s", leaf->reason.what);
+  forklock_release(&leaf->open_lock);
+  return status;
+}
+
 dictum_status leaf_open(struct leaf *leaf, dictum_error *err) {
   dictum_status status = DICTUM_OK;
   dictum_error reason = DICTUM_ERROR_INIT;
@@ -215,6 +223,7 @@ void leaf_free(struct leaf *leaf) {
   forklock_destroy(&leaf->open_lock);
   forklock_destroy(&leaf->call_lock);
   free(atomic_load(&leaf->slot.file));
+  free(leaf->spec);
   free(leaf->type_name);
   free(leaf->name);
   free(leaf);
@@ -226,16 +235,16 @@ struct leaf *leaf_new(dictum_ctx *ctx, const char *type, const char *name, const
   if (!leaf)
     return NULL;
   leaf->slot.ctx = ctx;
-  leaf->slot.spec = spec;
   leaf->slot.flags = flags;
   leaf->reason = (dictum_error)DICTUM_ERROR_INIT;
   breaker_init(&leaf->breaker, ctx->retry_min_ms, ctx->retry_max_ms);
   atomic_init(&leaf->generation, atomic_load(&fork_generation));
   forklock_init(&leaf->open_lock);
   forklock_init(&leaf->call_lock);
+  leaf->slot.spec = leaf->spec = strdup(spec);
   leaf->type_name = strdup(type);
   leaf->name = strdup(name);
-  if (leaf->type_name && leaf->name)
+  if (leaf->spec && leaf->type_name && leaf->name)
     return leaf;
   leaf_free(leaf);
   return NULL;

@@ -20,7 +20,7 @@
 struct leaf {
   struct node node;
   struct dictum_slot slot;
-  char *type_name, *name;
+  char *spec, *type_name, *name;
   struct breaker breaker;
   _Atomic(void *) self;        /* the plugin's handle, or NULL */
   atomic_uint generation;      /* of the process that opened it */
@@ -49,6 +49,9 @@ dictum_status leaf_open(struct leaf *leaf, dictum_error *err);
 dictum_status leaf_enter(struct leaf *leaf, void **self, dictum_error *err);
 /** Ends what leaf_enter() began; @p why has the text when @p status is a failure. */
 void leaf_leave(struct leaf *leaf, dictum_status status, const dictum_error *why);
+
+/** Why the table is out of service: copies the text and returns the status. */
+dictum_status leaf_reason(struct leaf *leaf, char *text, size_t size);
 
 /** Takes and drops the lock that the type wants around a call of its iterators and transactions,
  * which neither count for the breaker nor need the handle. */

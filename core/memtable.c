@@ -12,15 +12,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 #include "buf.h"
 #include "error.h"
 #include "fold.h"
+#include "keyhash.h"
 
 enum { first_block = 4096, largest_block = 1 << 20, first_slots = 16, batch = 32 };
 
@@ -55,19 +51,8 @@ struct memtable {
 
 /* ---- hashing -------------------------------------------------------------------------------- */
 
-/* Keys may come from strangers who would like them all in one slot: the hash of each table depends
- * on a number that nobody knows. */
-static uint64_t random_seed(const struct memtable *table) {
-  uint64_t seed;
-  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) == sizeof seed)
-    return seed;
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return ((uint64_t)now.tv_nsec << 32) ^ (uint64_t)(uintptr_t)table;
-}
-
 static uint32_t hash_key(const struct memtable *table, dictum_key key) {
-  return (uint32_t)XXH3_64bits_withSeed(key.p, key.n, table->seed);
+  return (uint32_t)keyhash(key.p, key.n, table->seed);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -84,7 +69,7 @@ struct memtable *memtable_new(const dictum_host *host, uint32_t flags) {
     free(table);
     return NULL;
   }
-  table->seed = random_seed(table);
+  table->seed = keyhash_seed();
   return table;
 }
 

@@ -46,10 +46,37 @@ struct node_ops {
   dictum_status (*load)(struct node *node, void *txn, dictum_bulk *bulk, dictum_error *err);
   dictum_status (*commit)(struct node *node, void *txn, dictum_error *err);
   void (*abort)(struct node *node, void *txn);
+  /** Fills what is known of this node alone: dictum_inspect(). A reason is written to @p reason. */
+  void (*inspect)(struct node *node, dictum_node_info *info, char *reason, size_t size);
+  /** Drops what is kept of @p key in either form, or of all keys when it is NULL. NULL: nothing is
+   * kept here. */
+  dictum_status (*flush)(struct node *node, const struct node_keys *key, dictum_error *err);
 };
 
 struct node {
   const struct node_ops *ops;
+  const char *spec;       /**< "type:name" */
+  struct node **children; /**< NULL-terminated, or NULL for a leaf */
 };
+
+/** Beside DICTUM_CAP_*, inside: some table below looks at keys as they were asked. */
+#define NODE_CAP_SOME_PATTERN 0x80000000u
+
+/** How many tables one spec may name, and how deep. */
+enum { node_most = 256, node_deepest = 32 };
+
+/** One spec while it is opened. */
+struct node_opening {
+  dictum_ctx *ctx;
+  unsigned depth, count;
+};
+
+/** Opens a table of whatever kind @p spec names.
+ * @param flags  DICTUM_OPEN_*
+ * @return as dictum_open() */
+dictum_status node_open(struct node_opening *opening, const char *spec, uint32_t flags,
+                        struct node **out, dictum_error *err);
+/** Closes a node with all below it. NULL is fine. */
+void node_close(struct node *node);
 
 #endif

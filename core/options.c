@@ -72,10 +72,12 @@ static bool parse_bool(const char *text, int64_t *out) {
 
 /* Where the settings of one table come from. */
 struct settings_place {
-  const dictum_ctx *ctx;
-  dictum_params *file; /* the table's own file, or NULL: main.cf */
-  const char *label;   /* what messages begin with: "FILE: " or "" */
-  const char *prefix;  /* what main.cf has before each name: "NAME_" or "" */
+  char *const *given; /* "name=value" each; NULL: not from there */
+  size_t ngiven;
+  const dictum_ctx *ctx; /* for main.cf */
+  dictum_params *file;   /* the table's own file, or NULL: main.cf */
+  const char *label;     /* what messages begin with: "FILE: " or "" */
+  const char *prefix;    /* what main.cf has before each name: "NAME_" or "" */
   char text[256];
 };
 
@@ -130,8 +132,24 @@ static dictum_status parse(const struct settings_place *place, const dictum_opt 
   return DICTUM_OK;
 }
 
+/* Is @p pair "NAME=..."? */
+static bool is_named(const char *pair, const char *name) {
+  size_t len = strlen(name);
+  return strncmp(pair, name, len) == 0 && pair[len] == '=';
+}
+
+/* The last of a name counts. */
+static const char *find_given(const struct settings_place *place, const char *name) {
+  for (size_t i = place->ngiven; i > 0; i--)
+    if (is_named(place->given[i - 1], name))
+      return place->given[i - 1] + strlen(name) + 1;
+  return NULL;
+}
+
 /* @return the text of a setting, or NULL when nothing defines it. */
 static const char *find_text(struct settings_place *place, const dictum_opt *opt) {
+  if (place->given)
+    return find_given(place, opt->name);
   if (place->file) {
     const struct param *param = params_find(place->file, opt->name, strlen(opt->name));
     return param ? param->value : NULL;
@@ -146,11 +164,11 @@ static const char *find_text(struct settings_place *place, const dictum_opt *opt
              : NULL;
 }
 
-static dictum_status resolve_all(struct settings_place *place, const dictum_type *type,
+static dictum_status resolve_all(struct settings_place *place, const dictum_opt *opts, size_t nopts,
                                  dictum_cfg *cfg, dictum_error *err) {
   dictum_status status = DICTUM_OK;
-  for (size_t i = 0; i < type->nopts && status == DICTUM_OK; i++) {
-    const dictum_opt *opt = &type->opts[i];
+  for (size_t i = 0; i < nopts && status == DICTUM_OK; i++) {
+    const dictum_opt *opt = &opts[i];
     const char *text = find_text(place, opt);
     struct setting *setting = &cfg->settings[cfg->n++];
     setting->name = opt->name;
@@ -196,7 +214,7 @@ dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, co
   dictum_status status = cfg && label ? find_place(&place, type, name, label, err)
                                       : error_nomem(err);
   if (status == DICTUM_OK)
-    status = resolve_all(&place, type, cfg, err);
+    status = resolve_all(&place, type->opts, type->nopts, cfg, err);
   dictum_params_free(place.file);
   free(label);
   if (status != DICTUM_OK) {
@@ -205,6 +223,45 @@ dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, co
   }
   *out = cfg;
   return DICTUM_OK;
+}
+
+static dictum_status refuse_unknown(const dictum_opt *opts, size_t nopts, const char *label,
+                                    const char *pair, dictum_error *err) {
+  char known[256] = "";
+  for (size_t i = 0; i < nopts; i++) {
+    size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", opts[i].name);
+  }
+  return error_code(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "%sunknown option \"%.100s\"; %s%s",
+                    label, pair, nopts ? "known are: " : "there are none", known);
+}
+
+static bool is_known(const dictum_opt *opts, size_t nopts, const char *pair) {
+  for (size_t i = 0; i < nopts; i++)
+    if (is_named(pair, opts[i].name))
+      return true;
+  return false;
+}
+
+dictum_status options_parse(const dictum_opt *opts, size_t nopts, const char *label,
+                            char *const *given, size_t ngiven, dictum_cfg **out,
+                            dictum_error *err) {
+  *out = NULL;
+  for (size_t i = 0; i < ngiven; i++)
+    if (!is_known(opts, nopts, given[i]))
+      return refuse_unknown(opts, nopts, label, given[i], err);
+  static char *const none[] = {NULL};
+  struct settings_place place = {
+      .given = ngiven ? given : none, .ngiven = ngiven, .label = label, .prefix = ""};
+  dictum_cfg *cfg = calloc(1, sizeof *cfg + nopts * sizeof cfg->settings[0]);
+  if (!cfg)
+    return error_nomem(err);
+  dictum_status status = resolve_all(&place, opts, nopts, cfg, err);
+  if (status == DICTUM_OK)
+    *out = cfg;
+  else
+    options_free(cfg);
+  return status;
 }
 
 void options_free(dictum_cfg *cfg) {

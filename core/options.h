@@ -13,6 +13,11 @@
  *   kind or out of range; NOMEM. */
 dictum_status options_resolve(const dictum_ctx *ctx, const dictum_type *type, const char *name,
                               dictum_cfg **out, dictum_error *err);
+/** Resolves options that are given as text, each "name=value" without white space around '='.
+ * @param label  what messages begin with, such as "cache: "
+ * @return OK; CONFIG also for a name that is not among @p opts; NOMEM. */
+dictum_status options_parse(const dictum_opt *opts, size_t nopts, const char *label,
+                            char *const *given, size_t ngiven, dictum_cfg **out, dictum_error *err);
 void options_free(dictum_cfg *cfg);
 
 /** As dictum_host.opt_str and opt_int: "" and 0 for a name that was not declared. */

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapt.h"
 #include "base64.h"
 #include "buf.h"
 #include "error.h"
@@ -44,8 +43,9 @@ dictum_status dictum_open(dictum_ctx *ctx, const char *spec, uint32_t flags, dic
   table->spec = strdup(spec);
   dictum_status status = table->spec ? spec_split(spec, &table->type, &table->name, err)
                                      : error_nomem(err);
+  struct node_opening opening = {.ctx = ctx};
   if (status == DICTUM_OK)
-    status = adapt_open(ctx, table->type, table->name, table->spec, flags, &table->node, err);
+    status = node_open(&opening, spec, flags, &table->node, err);
   if (status != DICTUM_OK) {
     error_where(err, status, spec);
     dictum_close(table);
@@ -58,8 +58,7 @@ dictum_status dictum_open(dictum_ctx *ctx, const char *spec, uint32_t flags, dic
 void dictum_close(dictum_table *table) {
   if (!table)
     return;
-  if (table->node)
-    table->node->ops->close(table->node);
+  node_close(table->node);
   free(table->spec);
   free(table->type);
   free(table->name);
@@ -67,7 +66,7 @@ void dictum_close(dictum_table *table) {
 }
 
 uint32_t dictum_caps(const dictum_table *table) {
-  return table->node->ops->caps(table->node);
+  return table->node->ops->caps(table->node) & ~NODE_CAP_SOME_PATTERN;
 }
 
 void dictum_set_timeout(dictum_table *table, uint32_t timeout_ms) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "combine.h"
 #include "ctx.h"
 #include "error.h"
 #include "load.h"
@@ -36,6 +37,9 @@ static bool collect_names(const dictum_ctx *ctx, struct names *names) {
   for (const struct type *type = ctx->types; type; type = type->next)
     if (!add_name(names, type->ops.name))
       return false;
+  for (size_t i = 0; combinator_at(i); i++)
+    if (!add_name(names, combinator_at(i)->name))
+      return false;
   const char *name;
   for (size_t cursor = 0; (name = registry_next_type(ctx->registries, &cursor)) != NULL;)
     if (!add_name(names, name))
@@ -48,12 +52,12 @@ static int by_name(const void *a, const void *b) {
   return strcmp(*left, *right);
 }
 
-static dictum_opt_info *describe_options(const dictum_type *type) {
-  dictum_opt_info *opts = calloc(type->nopts ? type->nopts : 1, sizeof *opts);
-  for (size_t i = 0; opts && i < type->nopts; i++)
-    opts[i] = (dictum_opt_info){type->opts[i].name, option_kind_name(type->opts[i].kind),
-                                type->opts[i].fallback, type->opts[i].help};
-  return opts;
+static dictum_opt_info *describe_options(const dictum_opt *opts, size_t nopts) {
+  dictum_opt_info *infos = calloc(nopts ? nopts : 1, sizeof *infos);
+  for (size_t i = 0; infos && i < nopts; i++)
+    infos[i] = (dictum_opt_info){opts[i].name, option_kind_name(opts[i].kind), opts[i].fallback,
+                                 opts[i].help};
+  return infos;
 }
 
 static void fill_usable(const struct type *type, dictum_type_info *info) {
@@ -66,22 +70,37 @@ static void fill_usable(const struct type *type, dictum_type_info *info) {
   info->nopts = type->ops.nopts;
 }
 
+/* @return what it declares, or NULL with a reason in @p info. */
+static const dictum_opt *fill(dictum_ctx *ctx, dictum_type_info *info, dictum_error *reason) {
+  static const dictum_opt none[1];
+  const struct combinator_kind *kind = combinator_find(info->name);
+  if (kind) {
+    info->summary = kind->summary;
+    info->nopts = kind->nopts;
+    return kind->nopts ? kind->opts : none;
+  }
+  struct type *type;
+  info->status = ctx_find_type(ctx, info->name, &type, reason);
+  if (info->status != DICTUM_OK) {
+    info->reason = reason->what;
+    return NULL;
+  }
+  fill_usable(type, info);
+  return type->ops.nopts ? type->ops.opts : none;
+}
+
 static dictum_status tell(dictum_ctx *ctx, const char *name,
                           int (*each)(void *rock, const dictum_type_info *type), void *rock,
                           int *stop, dictum_error *err) {
   dictum_error reason = DICTUM_ERROR_INIT;
   dictum_type_info info = {.size = sizeof info, .name = name};
   dictum_opt_info *opts = NULL;
-  struct type *type;
-  info.status = ctx_find_type(ctx, name, &type, &reason);
-  if (info.status == DICTUM_OK) {
-    fill_usable(type, &info);
-    opts = describe_options(&type->ops);
+  const dictum_opt *declared = fill(ctx, &info, &reason);
+  if (declared) {
+    opts = describe_options(declared, info.nopts);
     if (!opts)
       return error_nomem(err);
     info.opts = opts;
-  } else {
-    info.reason = reason.what;
   }
   *stop = each(rock, &info);
   free(opts);

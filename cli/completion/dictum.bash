@@ -20,7 +20,7 @@ _dictum_table() {
 
 _dictum() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-  local commands='get list build put del types test-plugin help'
+  local commands='get list build put del status flush types test-plugin help'
   local shared='--config --help --verbose'
   local table='--timeout --degrade --fold --no-fold --nul --no-nul --utf8 --no-utf8'
   local command='' word

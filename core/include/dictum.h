@@ -87,6 +87,7 @@ typedef enum dictum_code {
   DICTUM_CODE_REGISTRY = 105,          /**< a line or file of dynamicmaps.cf is wrong */
   DICTUM_CODE_TABLE_DOWN = 200,        /**< a table went out of service */
   DICTUM_CODE_TABLE_UP = 201,          /**< it is back */
+  DICTUM_CODE_STALE_SERVED = 202,      /**< a cache answers beyond its time, as its table is down */
   DICTUM_CODE_SOURCE_LINE = 300,       /**< a line of a source file was skipped or is doubtful */
   DICTUM_CODE_RULE = 301,              /**< a rule of a pattern table was skipped or is doubtful */
   DICTUM_CODE_OLDER_THAN_SOURCE = 302, /**< the table file is older than its source */
@@ -277,8 +278,11 @@ DICTUM_API dictum_status dictum_types(dictum_ctx *ctx,
 #define DICTUM_OPEN_REPLACE 0x0100u /**< with WRITE: only REPLACE_ALL follows; nothing is read */
 #define DICTUM_OPEN_DUP_REPLACE 0x0200u /**< texthash: the last of equal keys wins, silently */
 #define DICTUM_OPEN_DUP_IGNORE 0x0400u  /**< texthash: the first of equal keys wins, silently */
+#define DICTUM_OPEN_NOSYNC                                                                         \
+  0x0800u /**< changes need not survive a crash of the machine, and cost less */
 
-/** Opens the table "type:name".
+/** Opens the table "type:name", or several in one such as "failover:{type:name, type:name}": see
+ * dictum-combinators(7).
  * @param spec   split at the first colon; both parts must be non-empty
  * @param flags  DICTUM_OPEN_*
  * @param out    receives the table, to be released with dictum_close()
@@ -345,6 +349,50 @@ typedef struct dictum_req {
  * @return OK when every key has a status; else the reason why none has. Any thread. */
 DICTUM_API dictum_status dictum_lookup_many(dictum_table *table, dictum_req *reqs, size_t n,
                                             dictum_buf *arena, dictum_error *err);
+
+/* ---- health ------------------------------------------------------------ */
+
+typedef enum dictum_state {
+  DICTUM_STATE_NONE = 0, /**< made of other tables, and as well as these are */
+  DICTUM_STATE_UP = 1,
+  DICTUM_STATE_DOWN = 2,   /**< answers RETRY at once until retry_after_ms have passed */
+  DICTUM_STATE_PROBING = 3 /**< one caller is trying it, others get RETRY at once */
+} dictum_state;
+
+/** One of the tables in a spec. Pointers live until the callback returns. */
+typedef struct dictum_node_info {
+  uint32_t size;
+  uint32_t depth;   /**< 0 for the table itself, 1 for its members, and so on */
+  const char *spec; /**< "type:name" */
+  dictum_state state;
+  uint32_t failures;       /**< in a row, while it is still up */
+  uint32_t retry_after_ms; /**< not up: until the next attempt */
+  dictum_status status;    /**< OK; why it is not up; with DICTUM_INSPECT_PROBE, what it answered */
+  const char *reason;      /**< the text of that, or "" */
+  int is_cache;            /**< the rest counts only then */
+  uint64_t entries, bytes; /**< in this process's memory, now */
+  /** Since the cache was made. With a store: of all processes that use it. */
+  uint64_t hits, negative_hits, misses, stale, refreshes, evictions;
+} dictum_node_info;
+
+/** First ask each table that is not a combinator one key, "dictum-probe", whatever it answers. */
+#define DICTUM_INSPECT_PROBE 0x1u
+
+/** Tells of a table and of those that it is made of, each before its members.
+ * @param flags  DICTUM_INSPECT_*
+ * @param each   returns 0 to go on, other to stop; it must not call the library
+ * @return OK; NOMEM. Any thread. */
+DICTUM_API dictum_status dictum_inspect(dictum_table *table, uint32_t flags,
+                                        int (*each)(void *rock, const dictum_node_info *node),
+                                        void *rock, dictum_error *err);
+
+/** Drops what caches keep of a key, in memory and in their stores. Other processes that use the
+ * same store follow within a second or so.
+ * @param key  NULL: of all keys
+ * @return OK; UNSUPPORTED when there is no cache in it; INVALID for a key that is not UTF-8 though
+ *   it must be; RETRY or CONFIG when a store may still have it; NOMEM. Any thread. */
+DICTUM_API dictum_status dictum_flush(dictum_table *table, const char *key, size_t keylen,
+                                      dictum_error *err);
 
 /* ---- entries, iteration ------------------------------------------------ */
 

@@ -324,7 +324,9 @@ static dictum_status begin_update(struct lmdb_txn *txn, const dictum_txn_args *a
   bool empty = st.st_size == 0 && (table->file.flags & DICTUM_OPEN_CREATE);
   int error = empty ? 0 : lmdb_check_file(txn->fd, &page_bytes);
   if (!error)
-    error = lmdb_env_open(&txn->env, table->file.path, 0, txn->map_bytes, &txn->on_assert);
+    error = lmdb_env_open(&txn->env, table->file.path,
+                          table->file.flags & DICTUM_OPEN_NOSYNC ? MDB_NOSYNC : 0, txn->map_bytes,
+                          &txn->on_assert);
   if (!error && !empty)
     error = check_length(txn, page_bytes, &st);
   if (error)

@@ -5,14 +5,22 @@
  *
  *     retry, config, invalid  what each lookup fails with
  *     closed                  the table cannot be opened
+ *     absent                  there is no such key
+ *     slow                    found, after a tenth of a second
  *     anything else           found; the value is the word
+ *
+ * The key "lookups" tells how many others the module was asked for.
  *
  * "moody" is a table over a server, "moody_file" one without that capability.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "fake.h"
+
+static atomic_int lookups;
 
 static void read_mood(const struct fake *fake, char mood[32]) {
   strcpy(mood, "retry");
@@ -47,9 +55,16 @@ static dictum_status lookup(void *self, const dictum_call *call, const char *key
   const struct fake *fake = self;
   char mood[32];
   (void)call;
-  (void)key;
-  (void)len;
+  if (len == strlen("lookups") && memcmp(key, "lookups", len) == 0) {
+    snprintf(mood, sizeof mood, "%d", atomic_load(&lookups));
+    return fake_say(fake, sink, mood);
+  }
+  atomic_fetch_add(&lookups, 1);
   read_mood(fake, mood);
+  if (strcmp(mood, "absent") == 0)
+    return DICTUM_NOTFOUND;
+  if (strcmp(mood, "slow") == 0)
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
   for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
     if (strcmp(mood, failures[i].mood) == 0)
       return fake->host->fail(err, failures[i].status, 0, "in a mood to %s", mood);
