@@ -230,7 +230,7 @@ static void on_event(void *rock, const dictum_event *event) {
     message("error", "%s", event->text);
   else if (event->level >= DICTUM_LEVEL_WARNING)
     message("warning", "%s", event->text);
-  else if (app->verbose > 0)
+  else if (app->verbose > 0 || event->code == DICTUM_CODE_ACCESS)
     message(NULL, "%s", event->text);
 }
 

@@ -122,7 +122,8 @@ static bool hold(const dictum_event *event) {
 void messages_event(void *rock, const dictum_event *event) {
   (void)rock;
   bool serious = event->level >= DICTUM_LEVEL_WARNING;
-  if (!serious && !verbose)
+  /* Who puts "debug:" before a table wants to see. */
+  if (!serious && !verbose && event->code != DICTUM_CODE_ACCESS)
     return;
   if (serious && hold(event))
     return;

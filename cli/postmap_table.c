@@ -96,7 +96,7 @@ int postmap_refuse(const struct postmap *run, const char *spec, enum purpose pur
                    const dictum_error *err) {
   if (err->code == DICTUM_CODE_TYPE_UNKNOWN || err->code == DICTUM_CODE_PLUGIN_MISSING ||
       err->code == DICTUM_CODE_PLUGIN_UNSAFE)
-    refuse_type(run, spec, purpose, err);
+    refuse_type(run, err->where[0] != '\0' ? err->where : spec, purpose, err);
   else if (err->status == DICTUM_UNSUPPORTED)
     refuse_operation(spec, purpose);
   else

@@ -10,5 +10,8 @@ extern const dictum_type inline_type;   /**< entries in the name itself */
 extern const dictum_type texthash_type; /**< a text file, read at open */
 extern const dictum_type environ_type;  /**< the environment of the process */
 extern const dictum_type fail_type;     /**< never an answer */
+extern const dictum_type randmap_type;  /**< one of several values, by chance */
+extern const dictum_type unix_type;     /**< users and groups of the system */
+extern const dictum_type internal_type; /**< entries in memory, that can be changed */
 
 #endif

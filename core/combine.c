@@ -9,7 +9,8 @@
 #include "error.h"
 #include "options.h"
 
-static const struct combinator_kind *const kinds[] = {&cache_kind, &failover_kind, &fault_kind};
+static const struct combinator_kind *const kinds[] = {&cache_kind, &debug_kind,   &failover_kind,
+                                                      &fault_kind, &pipemap_kind, &unionmap_kind};
 enum { nkinds = sizeof kinds / sizeof *kinds };
 
 const struct combinator_kind *combinator_at(size_t i) {
@@ -57,41 +58,45 @@ static bool add_word(char ***list, size_t *n, struct piece word) {
   return longer[*n] && ++*n;
 }
 
-static dictum_status refuse(const char *spec, const char *what, struct piece where,
+/* In Postfix's words, and then what exactly is wrong. */
+static dictum_status refuse(const struct combinator_kind *kind, const char *spec, const char *what,
                             dictum_error *err) {
-  return error_set(err, DICTUM_INVALID, 0, "%s in \"%.*s\" of \"%.200s\"", what,
-                   (int)(where.len < 100 ? where.len : 100), where.text, spec);
+  const char *wanted = kind->max_members > 1 ? "type:name..."
+                       : kind->nopts         ? "option=value... type:name"
+                                             : "type:name";
+  return error_set(err, DICTUM_INVALID, 0, "bad syntax: \"%.200s\"; need \"%s:{%s}\" (%s)", spec,
+                   kind->name, wanted, what);
 }
 
-static dictum_status split_words(const char *spec, const char *name, struct words *words,
-                                 dictum_error *err) {
+static dictum_status split_words(const struct combinator_kind *kind, const char *spec,
+                                 const char *name, struct words *words, dictum_error *err) {
+  if (kind->bare)
+    return add_word(&words->members, &words->nmembers, piece_of(name)) ? DICTUM_OK
+                                                                       : error_nomem(err);
   struct piece rest, word;
   const char *mistake = braces_strip(piece_of(name), &rest);
   if (mistake)
-    return refuse(spec, mistake, piece_of(name), err);
+    return refuse(kind, spec, mistake, err);
   while (braces_next_word(&rest, &word)) {
     struct piece inner = word;
     mistake = word.text[0] == '{' ? braces_strip(word, &inner) : NULL;
+    bool option = is_option(word);
+    if (!mistake && !option && !memchr(inner.text, ':', inner.len))
+      mistake = "a member without a type";
     if (mistake)
-      return refuse(spec, mistake, word, err);
-    bool added = is_option(word) ? add_word(&words->options, &words->noptions, word)
-                                 : add_word(&words->members, &words->nmembers, piece_trim(inner));
+      return refuse(kind, spec, mistake, err);
+    bool added = option ? add_word(&words->options, &words->noptions, word)
+                        : add_word(&words->members, &words->nmembers, piece_trim(inner));
     if (!added)
       return error_nomem(err);
   }
-  return DICTUM_OK;
+  if (words->nmembers < kind->min_members)
+    return refuse(kind, spec, "a member is missing", err);
+  return words->nmembers > kind->max_members ? refuse(kind, spec, "too many members", err)
+                                             : DICTUM_OK;
 }
 
 /* ---- opening -------------------------------------------------------------------------------- */
-
-static dictum_status check_members(const struct combinator_kind *kind, const struct words *words,
-                                   const char *spec, dictum_error *err) {
-  if (words->nmembers >= kind->min_members && words->nmembers <= kind->max_members)
-    return DICTUM_OK;
-  return error_set(
-      err, DICTUM_INVALID, 0, "need \"%s:{%s}\" instead of \"%.200s\"", kind->name,
-      kind->max_members == 1 ? "[option=value ...] type:name" : "type:name, type:name ...", spec);
-}
 
 static dictum_status open_members(struct node_opening *opening, const struct words *words,
                                   uint32_t flags, struct combinator *self, dictum_error *err) {
@@ -154,11 +159,9 @@ dictum_status combinator_open(struct node_opening *opening, const struct combina
                               const char *spec, const char *name, uint32_t flags, struct node **out,
                               dictum_error *err) {
   struct words words = {0};
-  dictum_status status = split_words(spec, name, &words, err);
+  dictum_status status = check_writable(kind, flags, err);
   if (status == DICTUM_OK)
-    status = check_members(kind, &words, spec, err);
-  if (status == DICTUM_OK)
-    status = check_writable(kind, flags, err);
+    status = split_words(kind, spec, name, &words, err);
   struct combinator *self = status == DICTUM_OK ? calloc(1, kind->size) : NULL;
   if (status == DICTUM_OK && (!self || !(self->spec = strdup(spec))))
     status = error_nomem(err);

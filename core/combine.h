@@ -30,6 +30,7 @@ struct combinator_kind {
   size_t min_members, max_members;
   uint32_t member_flags; /**< DICTUM_OPEN_* for the members, besides the table's own */
   uint32_t writes;       /**< DICTUM_CAP_* of writing that it passes on to its only member */
+  bool bare;             /**< its only member stands there without braces: "kind:type:name" */
   size_t size;           /**< of its own struct */
   const struct node_ops *ops;
   /** Makes the rest of it, after its members; @p self is zero there. NULL: there is nothing.
@@ -38,7 +39,8 @@ struct combinator_kind {
                         dictum_error *err);
 };
 
-extern const struct combinator_kind failover_kind, cache_kind, fault_kind;
+extern const struct combinator_kind cache_kind, debug_kind, failover_kind, fault_kind, pipemap_kind,
+    unionmap_kind;
 
 /** Finds a kind by its name. @return NULL: there is none. */
 const struct combinator_kind *combinator_find(const char *name);
@@ -75,6 +77,10 @@ void subset_ask(struct subset *subset, struct node *member, const dictum_call *c
 /** Asks @p member about all keys, with its name in @p err. Every key then has a status. */
 void member_ask(struct node *member, const dictum_call *call, const struct node_keys *keys,
                 dictum_sink *sink, dictum_error *err);
+
+/** The iter_open of a combinator that cannot be listed. */
+dictum_status refuse_iter_open(struct node *node, const dictum_call *call, void **iter,
+                               dictum_error *err);
 
 /* Methods of a combinator with one member that has nothing of its own to add. */
 dictum_status pass_iter_open(struct node *node, const dictum_call *call, void **iter,

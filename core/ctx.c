@@ -195,8 +195,9 @@ dictum_status dictum_check_registries(dictum_ctx *ctx, dictum_error *err) {
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static const dictum_type *const builtin_types[] = {&static_type, &inline_type, &texthash_type,
-                                                   &environ_type, &fail_type};
+static const dictum_type *const builtin_types[] = {&static_type,  &inline_type,  &texthash_type,
+                                                   &environ_type, &fail_type,    &randmap_type,
+                                                   &unix_type,    &internal_type};
 
 /* As much of the caller's options as both sides know; what it does not know is zero. */
 static dictum_ctx_opts complete_opts(const dictum_ctx_opts *given) {

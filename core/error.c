@@ -172,6 +172,8 @@ const char *dictum_code_name(dictum_code code) {
     return "param";
   case DICTUM_CODE_FILE:
     return "file";
+  case DICTUM_CODE_ACCESS:
+    return "access";
   }
   return "unknown";
 }

@@ -3,6 +3,10 @@
  */
 #include "combine.h"
 
+#include <string.h>
+
+#include "error.h"
+
 static struct node *member_of(const struct node *node) {
   return node->children[0];
 }
@@ -11,6 +15,14 @@ dictum_status pass_iter_open(struct node *node, const dictum_call *call, void **
                              dictum_error *err) {
   struct node *member = member_of(node);
   return member->ops->iter_open(member, call, iter, err);
+}
+
+dictum_status refuse_iter_open(struct node *node, const dictum_call *call, void **iter,
+                               dictum_error *err) {
+  (void)call;
+  (void)iter;
+  return error_set(err, DICTUM_UNSUPPORTED, 0, "sequence operation is not supported by type %.*s",
+                   (int)strcspn(node->spec, ":"), node->spec);
 }
 
 dictum_status pass_iter_next(struct node *node, void *iter, dictum_rec *rec, dictum_error *err) {

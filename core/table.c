@@ -99,17 +99,16 @@ static bool is_folded(const char *key, size_t len, bool *ascii) {
   return !upper;
 }
 
-dictum_status table_key(const dictum_table *table, const char *key, size_t len,
-                        struct key_scratch *scratch, dictum_key *out, dictum_error *err) {
+dictum_status key_prepare(uint32_t flags, bool fold, const char *key, size_t len,
+                          struct key_scratch *scratch, dictum_key *out, dictum_error *err) {
   *out = (dictum_key){key, len};
-  bool utf8 = table->flags & DICTUM_OPEN_UTF8;
-  bool fold = !(table->flags & DICTUM_OPEN_NOFOLD) && !(dictum_caps(table) & DICTUM_CAP_PATTERN);
+  bool utf8 = flags & DICTUM_OPEN_UTF8;
   bool ascii;
   bool lower = is_folded(key, len, &ascii);
   if (utf8 && !ascii && !utf8_valid(key, len))
     return error_code(err, DICTUM_INVALID, DICTUM_CODE_NON_UTF8, 0, "non-UTF-8 key \"%.*s\"",
                       (int)(len < 100 ? len : 100), key);
-  if (!fold || (lower && (ascii || !utf8)))
+  if (!fold || (flags & DICTUM_OPEN_NOFOLD) || (lower && (ascii || !utf8)))
     return DICTUM_OK;
   bool bytewise = ascii || !utf8;
   if (bytewise && len <= sizeof scratch->small) {
@@ -122,6 +121,12 @@ dictum_status table_key(const dictum_table *table, const char *key, size_t len,
     return error_nomem(err);
   *out = (dictum_key){scratch->large.data, scratch->large.len};
   return DICTUM_OK;
+}
+
+dictum_status table_key(const dictum_table *table, const char *key, size_t len,
+                        struct key_scratch *scratch, dictum_key *out, dictum_error *err) {
+  bool fold = !(dictum_caps(table) & DICTUM_CAP_PATTERN);
+  return key_prepare(table->flags, fold, key, len, scratch, out, err);
 }
 
 /* ---- values out --------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define DICTUM_CORE_TABLE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include "ctx.h"
 #include "node.h"
 
@@ -33,7 +34,13 @@ struct key_scratch {
   dictum_buf large; /**< starts as {0}; to be released with dictum_buf_free() */
 };
 
-/** Checks @p key and folds it when the table is not one of patterns.
+/** Checks @p key as the flags of a table say, and folds it if @p fold and these do.
+ * @param out  points into @p key or, when folding changed it, into @p scratch
+ * @return OK; INVALID for a key that is not UTF-8 though it must be; NOMEM. */
+dictum_status key_prepare(uint32_t flags, bool fold, const char *key, size_t len,
+                          struct key_scratch *scratch, dictum_key *out, dictum_error *err);
+
+/** The same for @p table: keys are folded when it is not one of patterns.
  * @param out  points into @p key or, when folding changed it, into @p scratch
  * @return OK; INVALID for a key that is not UTF-8 though it must be; NOMEM. */
 dictum_status table_key(const dictum_table *table, const char *key, size_t len,

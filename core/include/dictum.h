@@ -95,7 +95,8 @@ typedef enum dictum_code {
   DICTUM_CODE_NON_UTF8 = 304,          /**< a key or value is not UTF-8 though it must be */
   DICTUM_CODE_BASE64 = 305,            /**< a value is not base64 though it must be */
   DICTUM_CODE_PARAM = 306,             /**< a setting of main.cf is wrong */
-  DICTUM_CODE_FILE = 307               /**< something about a table file worth knowing */
+  DICTUM_CODE_FILE = 307,              /**< something about a table file worth knowing */
+  DICTUM_CODE_ACCESS = 308             /**< a table under "debug:" was used */
 } dictum_code;
 
 /** What went wrong, in storage of the caller's. Filled whenever the answer is

@@ -160,6 +160,29 @@ expect 0 '' "removed through it" "$DICTUM" del "$through" a@x.example
 expect 1 '' "the removal is seen" "$DICTUM" get "$through" a@x.example
 printf 'z@x.example last\n' >virtual
 
+# ---- unionmap, pipemap, debug ----------------------------------------------------------------
+expect 1 "a	1
+B	2,3
+c	4" "unionmap joins, for a batch as well" \
+  "$DICTUM" get "unionmap:{inline:{a=1,b=2}, inline:{b=3,c=4}}" a B c d
+touch down
+expect 75 "" "unionmap: one cannot tell, so nobody can" "$DICTUM" get \
+  "unionmap:{inline:{a=1,b=2}, fault:{retry=100 trigger=$work/down, static:x}}" a b
+rm down
+expect 0 "a	1,x
+b	2,x" "unionmap: all can tell" "$DICTUM" get \
+  "unionmap:{inline:{a=1,b=2}, fault:{retry=100 trigger=$work/down, static:x}}" a b
+expect 1 "a	found
+B	other" "pipemap leads a batch through" \
+  "$DICTUM" get "pipemap:{inline:{a=One,b=two,c=gone}, inline:{one=found,two=other}}" a B c d
+# shellcheck disable=SC2016 # the rule's $1
+expect 0 USER "pipemap: rules see a value as it is" \
+  "$DICTUM" get 'pipemap:{inline:{a=USER@x}, regexp:{{/^([A-Z]*)@/ $1}}}' a
+expect 0 z "pipemap: an empty value goes on" "$DICTUM" get 'pipemap:{inline:{a=}, static:z}' a
+expect 0 1 "debug tells" "$DICTUM" get 'debug:inline:{a=1}' A
+check "what was asked and answered" grep -qF 'inline:{a=1} lookup: "A" = "1"' err
+expect 78 '' "unionmap cannot be listed" "$DICTUM" list 'unionmap:{inline:{a=1}}'
+
 # ---- status ----------------------------------------------------------------------------------
 expect 0 "static:x: up" "status of a single table" "$DICTUM" status static:x
 touch down
