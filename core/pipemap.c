@@ -31,10 +31,6 @@ static void stage_free(struct stage *stage) {
   dictum_buf_free(&stage->text);
 }
 
-static void settle(dictum_sink *sink, size_t i, dictum_status status) {
-  sink->reqs[i].status = status;
-}
-
 /* Makes a key of a value. Only the lengths are noted, as the text still grows.
  * @return false when memory is out */
 static bool add_key(const struct pipemap *pipe, struct stage *stage, size_t i, const char *value,
