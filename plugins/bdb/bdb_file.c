@@ -1,36 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * bdb_file.c - files as Berkeley DB sees them: errors, handles, and a reader that notices changes.
+ * bdb_file.c - open Berkeley DB files: errors, handles for writers, and readers that keep up.
  *
- * Every handle has its own cache, which knows nothing of other processes. So a
- * reader compares the file's size and times with those of the moment when it
- * opened it, under the lock that keeps writers out, and opens anew when they
- * differ. Time stamps are coarse: a file that was changed within the last two
- * seconds may change again without a visible trace, and is opened anew for
- * each use until it is older than that.
+ * A reader has no handle of the library's (bdb_image.c says why), only a
+ * descriptor for the lock and a map, in which the changes of others show by
+ * themselves.
  */
 #include "bdb.h"
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
 #include <unistd.h>
-
-enum { coarsest_time_stamp_s = 2 };
-
-/* Where things stand on the first page; all numbers are 32 bits in the maker's byte order. */
-enum {
-  at_magic = 12,
-  at_page_size = 20,
-  at_max_bucket = 72,
-  at_high_mask = 76,
-  at_low_mask = 80,
-  header_size = 512
-};
-static const uint32_t magic_btree = 0x053162, magic_hash = 0x061561;
-
-/* B-trees up to this size are mapped instead of being read page by page. */
-static const size_t largest_map = sizeof(size_t) > 4 ? (size_t)1 << 31 : (size_t)1 << 28;
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
@@ -59,6 +40,16 @@ static const char *error_text(int error, char *buf, size_t size) {
     return "the file is damaged";
   case DB_OLD_VERSION:
     return "made by a version of Berkeley DB that is too old";
+  case BDB_NEW_VERSION:
+    return "made by a version of Berkeley DB that is too new";
+  case BDB_ENCRYPTED:
+    return "encrypted files are not supported";
+  case BDB_CHECKSUMS:
+    return "files with checksums are not supported";
+  case BDB_OTHER_KIND:
+    return "files with duplicates, record numbers or several databases are not supported";
+  case BDB_OTHER_HASH:
+    return "files with another hash function are not supported";
   default:
     return db_strerror(error);
   }
@@ -68,6 +59,11 @@ dictum_status bdb_fail(const struct bdb *table, dictum_error *err, int error, co
   char text[128];
   return table->file.host->fail(err, bdb_status(error), error > 0 ? error : 0, "%s %s: %s", what,
                                 table->file.path, error_text(error, text, sizeof text));
+}
+
+dictum_status bdb_fail_updating(const struct bdb *table, dictum_error *err) {
+  return table->file.host->fail(err, DICTUM_RETRY, 0, "database %s is being changed in place",
+                                table->file.path);
 }
 
 /* ---- handles -------------------------------------------------------------------------------- */
@@ -90,10 +86,7 @@ int bdb_new(DB **db, u_int32_t cache_bytes) {
     return error;
   (*db)->set_errcall(*db, ignore_error);
   (*db)->set_msgcall(*db, ignore_message);
-  DB_ENV *env = (*db)->get_env(*db);
   error = (*db)->set_cachesize(*db, 0, cache_bytes, 1);
-  if (!error)
-    error = env->set_mp_mmapsize(env, largest_map);
   if (error) {
     (*db)->close(*db, DB_NOSYNC);
     *db = NULL;
@@ -125,14 +118,6 @@ enum {
   bucket_fill_percent = 80,  /* at most, on average: few buckets need a second page */
   largest_record_on_page = bdb_page_bytes / 4
 };
-
-uint32_t bdb_hash(const char *key, size_t len, bool with_nul) {
-  const uint32_t prime = 16777619; /* FNV-1, started at zero */
-  uint32_t hash = 0;
-  for (size_t i = 0; i < len; i++)
-    hash = (hash * prime) ^ (unsigned char)key[i];
-  return with_nul ? hash * prime : hash;
-}
 
 /* How many buckets hold @p nrecs records of @p nbytes: a power of two, as Berkeley DB rounds. */
 static uint64_t buckets_for(uint64_t nrecs, uint64_t nbytes) {
@@ -172,103 +157,79 @@ uint32_t bdb_bucket_order(uint32_t hash) {
   return __builtin_bswap32(hash);
 }
 
-/* ---- the first page ------------------------------------------------------------------------- */
-
-static uint32_t number_at(const unsigned char *page, size_t at, bool swapped) {
-  uint32_t number;
-  memcpy(&number, page + at, sizeof number);
-  return swapped ? __builtin_bswap32(number) : number;
-}
-
-int bdb_reader_check(struct bdb_reader *reader, DBTYPE kind) {
-  unsigned char page[header_size];
-  ssize_t got = pread(reader->fd, page, sizeof page, 0);
-  if (got < 0)
-    return errno;
-  if (got < (ssize_t)sizeof page)
-    return EINVAL;
-  uint32_t magic = kind == DB_HASH ? magic_hash : magic_btree;
-  bool swapped = number_at(page, at_magic, true) == magic;
-  uint32_t page_size = number_at(page, at_page_size, swapped);
-  if (number_at(page, at_magic, swapped) != magic || page_size < 512 || page_size > 65536 ||
-      (page_size & (page_size - 1)) != 0)
-    return EINVAL;
-  reader->max_bucket = number_at(page, at_max_bucket, swapped);
-  reader->high_mask = number_at(page, at_high_mask, swapped);
-  reader->low_mask = number_at(page, at_low_mask, swapped);
-  return 0;
-}
-
 /* ---- readers -------------------------------------------------------------------------------- */
 
-static bool same_time(const struct timespec *a, const struct timespec *b) {
-  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_young(const struct stat *st) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return st->st_mtim.tv_sec >= now.tv_sec - coarsest_time_stamp_s ||
-         st->st_ctim.tv_sec >= now.tv_sec - coarsest_time_stamp_s;
-}
-
-bool bdb_reader_changed(const struct bdb_reader *reader, const struct stat *now) {
-  const struct stat *seen = &reader->seen;
-  return reader->doubtful || seen->st_size != now->st_size ||
-         !same_time(&seen->st_mtim, &now->st_mtim) || !same_time(&seen->st_ctim, &now->st_ctim);
-}
-
-static void close_db(struct bdb_reader *reader) {
-  if (reader->db)
-    reader->db->close(reader->db, DB_NOSYNC);
-  reader->db = NULL;
+static void unmap(struct bdb_reader *reader) {
+  if (reader->map)
+    munmap(reader->map, reader->map_bytes);
+  reader->map = NULL;
 }
 
 void bdb_reader_close(struct bdb_reader *reader) {
-  close_db(reader);
+  unmap(reader);
   if (reader->fd >= 0)
     close(reader->fd);
   reader->fd = -1;
 }
 
-dictum_status bdb_reader_open_db(struct bdb_reader *reader, const struct bdb *table,
-                                 const struct stat *now, bool *other_file, dictum_error *err) {
-  *other_file = false;
-  close_db(reader);
-  int error = bdb_reader_check(reader, table->kind);
+static int map_file(struct bdb_reader *reader, const struct stat *now) {
+  unmap(reader);
+  if (now->st_size <= 0)
+    return EINVAL;
+  if ((uintmax_t)now->st_size > SIZE_MAX)
+    return EFBIG;
+  void *map = mmap(NULL, (size_t)now->st_size, PROT_READ, MAP_SHARED, reader->fd, 0);
+  if (map == MAP_FAILED)
+    return errno;
+  reader->map = map;
+  reader->map_bytes = (size_t)now->st_size;
+  return 0;
+}
+
+int bdb_check_file(int fd, DBTYPE kind) {
+  struct stat now;
+  struct bdb_reader probe = {.fd = fd};
+  int error = fstat(fd, &now) != 0 ? errno : map_file(&probe, &now);
   if (!error)
-    error = bdb_new(&reader->db, table->read_cache);
+    error = bdb_image_load(&probe.image, probe.map, probe.map_bytes, kind == DB_HASH);
   if (!error)
-    error = bdb_open(&reader->db, table->file.path, table->kind, DB_RDONLY);
-  if (!error && !bdb_has_file(reader->db, reader->fd)) {
-    *other_file = true;
-    close_db(reader);
-  }
-  if (error)
-    return bdb_fail(table, err, error, "open database");
+    error = bdb_image_check(&probe.image);
+  unmap(&probe);
+  return error;
+}
+
+static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
+                          const struct stat *now, dictum_error *err) {
+  int error = 0;
+  if (!reader->map || (uintmax_t)now->st_size != reader->map_bytes)
+    error = map_file(reader, now);
+  if (!error)
+    error = bdb_image_load(&reader->image, reader->map, reader->map_bytes, table->kind == DB_HASH);
   reader->seen = *now;
-  reader->doubtful = is_young(now);
-  return DICTUM_OK;
+  return error ? bdb_fail(table, err, error, "open database") : DICTUM_OK;
+}
+
+static dictum_status take_lock(struct bdb_reader *reader, const struct bdb *table,
+                               int64_t deadline_ns, dictum_error *err) {
+  int error = filelock_take(reader->fd, FILELOCK_FLOCK, false, deadline_ns);
+  reader->busy = error == ETIMEDOUT;
+  return error ? tablefile_fail(&table->file, err, error, "lock") : DICTUM_OK;
 }
 
 /* One round; *again asks for another, as the file was replaced in between. */
 static dictum_status enter_once(struct bdb_reader *reader, const struct bdb *table,
                                 int64_t deadline_ns, bool *again, dictum_error *err) {
-  *again = false;
-  if (reader->fd < 0) {
-    dictum_status status = tablefile_open(&table->file, &reader->fd, &reader->seen, err);
-    if (status != DICTUM_OK)
-      return status;
-  }
-  int error = filelock_take(reader->fd, FILELOCK_FLOCK, false, deadline_ns);
-  reader->busy = error == ETIMEDOUT;
-  if (error)
-    return tablefile_fail(&table->file, err, error, "lock");
   struct stat now;
+  dictum_status status = DICTUM_OK;
+  *again = false;
+  if (reader->fd < 0)
+    status = tablefile_open(&table->file, &reader->fd, &reader->seen, err);
+  if (status == DICTUM_OK)
+    status = take_lock(reader, table, deadline_ns, err);
+  if (status != DICTUM_OK)
+    return status;
   *again = !tablefile_is_current(&table->file, reader->fd, &reader->seen, &now);
-  if (*again || (reader->db && !bdb_reader_changed(reader, &now)))
-    return DICTUM_OK;
-  return bdb_reader_open_db(reader, table, &now, again, err);
+  return *again ? DICTUM_OK : load(reader, table, &now, err);
 }
 
 dictum_status bdb_reader_enter(struct bdb_reader *reader, const struct bdb *table,
@@ -283,6 +244,31 @@ dictum_status bdb_reader_enter(struct bdb_reader *reader, const struct bdb *tabl
     if (status != DICTUM_OK)
       return status;
   }
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* A new name, or the loss of one, is no change of the content but of the status. */
+static bool is_changed(const struct stat *seen, const struct stat *now) {
+  return seen->st_size != now->st_size || !same_time(&seen->st_mtim, &now->st_mtim);
+}
+
+dictum_status bdb_reader_resume(struct bdb_reader *reader, const struct bdb *table,
+                                int64_t deadline_ns, bool *changed, dictum_error *err) {
+  struct stat now;
+  dictum_status status = take_lock(reader, table, deadline_ns, err);
+  if (status != DICTUM_OK)
+    return status;
+  if (fstat(reader->fd, &now) != 0)
+    status = tablefile_fail(&table->file, err, errno, "read database");
+  *changed = status == DICTUM_OK && is_changed(&reader->seen, &now);
+  if (status == DICTUM_OK)
+    status = load(reader, table, &now, err);
+  if (status != DICTUM_OK)
+    bdb_reader_close(reader);
+  return status;
 }
 
 void bdb_reader_leave(struct bdb_reader *reader) {

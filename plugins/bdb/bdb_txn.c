@@ -33,6 +33,7 @@ struct bdb_txn {
   struct newfile *aside; /* what will take the file's place; NULL: UPDATE in place */
   int fd;                /* UPDATE: for the lock; else -1 */
   struct stat before;    /* UPDATE: the file at the beginning */
+  bool in_place;         /* UPDATE: table->updating is ours */
   bool changed;          /* UPDATE: something was put or removed */
   DB *db;
   DBT packed; /* REPLACE_ALL: records on their way */
@@ -45,8 +46,8 @@ static dictum_status fail_write(const struct bdb_txn *txn, dictum_error *err, in
 
 /* Frees what is left of a transaction. */
 static void txn_free(struct bdb_txn *txn) {
-  if (txn->table->update == txn->db)
-    txn->table->update = NULL;
+  if (txn->in_place)
+    txn->table->updating = false;
   if (txn->db)
     txn->db->close(txn->db, DB_NOSYNC);
   newfile_abort(txn->aside);
@@ -279,7 +280,8 @@ static dictum_status lock_for_update(struct bdb_txn *txn, bool exclusive, int64_
     dictum_status status = tablefile_open(file, &txn->fd, &txn->before, err);
     if (status != DICTUM_OK)
       return status;
-    int error = filelock_take(txn->fd, FILELOCK_FLOCK, exclusive, deadline_ns);
+    int error = exclusive ? filelock_take(txn->fd, FILELOCK_FLOCK, true, deadline_ns)
+                          : filelock_keep_writers_out(txn->fd, FILELOCK_FLOCK, deadline_ns);
     if (error)
       return tablefile_fail(file, err, error, "lock");
     struct stat now;
@@ -330,8 +332,7 @@ static dictum_status begin_copy(struct bdb_txn *txn, const dictum_txn_args *args
 
 static dictum_status open_for_update(struct bdb_txn *txn, dictum_error *err) {
   struct bdb *table = txn->table;
-  struct bdb_reader probe = {.fd = txn->fd};
-  int error = bdb_reader_check(&probe, table->kind);
+  int error = bdb_check_file(txn->fd, table->kind);
   if (error)
     return bdb_fail(table, err, error, "open database");
   dictum_status status = txn->aside ? newfile_copy(txn->aside, txn->fd, err) : DICTUM_OK;
@@ -361,7 +362,7 @@ static dictum_status begin_update(struct bdb_txn *txn, const dictum_txn_args *ar
   if (status == DICTUM_OK)
     status = open_for_update(txn, err);
   if (status == DICTUM_OK && !txn->aside)
-    txn->table->update = txn->db;
+    txn->in_place = txn->table->updating = true;
   return status;
 }
 
@@ -400,7 +401,6 @@ static bool is_untouched(struct bdb_txn *txn) {
 }
 
 static int close_in_place(struct bdb_txn *txn, u_int32_t flags) {
-  txn->table->update = NULL;
   int error = txn->db->close(txn->db, flags);
   txn->db = NULL;
   return error;

@@ -28,6 +28,13 @@ struct wish {
   bool exclusive, writer; /* a writer gives up when the host catches a signal */
 };
 
+int64_t filelock_patience_ns(int64_t deadline_ns) {
+  if (deadline_ns == 0)
+    return 0;
+  int64_t left = deadline_ns - filelock_now_ns();
+  return left > 0 ? left : 1;
+}
+
 static int ask(int fd, const struct wish *wish, bool wait) {
   int rc;
   do {

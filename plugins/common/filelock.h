@@ -30,4 +30,7 @@ void filelock_drop(int fd, enum filelock_kind kind);
 /** Now, on CLOCK_MONOTONIC. */
 int64_t filelock_now_ns(void);
 
+/** How long it is until @p deadline_ns, at least 1; 0 when that is 0. For later waits. */
+int64_t filelock_patience_ns(int64_t deadline_ns);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* keyorder.c - the order in which a batch of keys is best looked up. */
+/* keyorder.c - the order of keys, and that in which a batch of them is best looked up. */
 #include "keyorder.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ struct keyorder {
   struct ranked ranked[];
 };
 
-static int compare_bytes(const dictum_key *a, const dictum_key *b) {
+int keyorder_compare(const dictum_key *a, const dictum_key *b) {
   size_t shared = a->n < b->n ? a->n : b->n;
   int order = shared ? memcmp(a->p, b->p, shared) : 0;
   return order ? order : a->n < b->n ? -1 : a->n > b->n;
@@ -26,7 +26,7 @@ static int compare(const void *a, const void *b) {
   const struct ranked *left = a, *right = b;
   if (left->place != right->place)
     return left->place < right->place ? -1 : 1;
-  return compare_bytes(left->key, right->key);
+  return keyorder_compare(left->key, right->key);
 }
 
 struct keyorder *keyorder_new(const dictum_key *keys, size_t from, size_t n, keyorder_place *place,

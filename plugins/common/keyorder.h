@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* keyorder.h - the order in which a batch of keys is best looked up. */
+/* keyorder.h - the order of keys, and that in which a batch of them is best looked up. */
 #ifndef DICTUM_PLUGINS_KEYORDER_H
 #define DICTUM_PLUGINS_KEYORDER_H
 
@@ -17,6 +17,9 @@ struct keyorder *keyorder_new(const dictum_key *keys, size_t from, size_t n, key
 /** Which key is @p i-th, for i from @p from on; @p i itself when @p order is NULL. */
 size_t keyorder_at(const struct keyorder *order, size_t i);
 void keyorder_free(struct keyorder *order);
+
+/** memcmp() of keys; of two with the same beginning the shorter comes first. */
+int keyorder_compare(const dictum_key *a, const dictum_key *b);
 
 /** The first eight bytes of a key as a number that sorts as the bytes do. */
 uint64_t keyorder_prefix(const dictum_key *key);

@@ -141,8 +141,8 @@ static dictum_status open_once(struct newfile *file, int64_t deadline_ns, bool *
     return cannot_create(file, err, EEXIST);
   int error = filelock_take(file->fd, FILELOCK_FLOCK, true, deadline_ns);
   if (error == ETIMEDOUT)
-    return file->host->fail(err, DICTUM_RETRY, error, "lock %s: another program is building it",
-                            file->aside);
+    return file->host->fail(err, DICTUM_RETRY, error,
+                            "lock %s: another program builds or changes it", file->aside);
   if (error)
     return fail(file, err, error, "lock", file->aside);
   *gone = !still_at(file->aside, file->fd);
@@ -220,11 +220,7 @@ dictum_status newfile_begin(const dictum_host *host, const char *path, uint32_t 
   file->host = host;
   file->fd = -1;
   file->mode = mode & 07777;
-  if (deadline_ns != 0) {
-    file->patience_ns = deadline_ns - filelock_now_ns();
-    if (file->patience_ns <= 0)
-      file->patience_ns = 1;
-  }
+  file->patience_ns = filelock_patience_ns(deadline_ns);
   dictum_status status = look_at_target(file, path, err);
   if (status == DICTUM_OK)
     status = name_files(file, path, err);

@@ -6,8 +6,9 @@
  * with no flags; records as told in tablefile.h.
  *
  * THREADS: any number. A thread that looks up takes one of a few readers, each
- * with its own descriptor, lock, environment and map. LMDB's rule of one
- * environment a process guards its lock file, which is not used here.
+ * with its own descriptor, lock and map. Files are read by lmdb_tree.c and
+ * written by the library. Its rule of one environment a process guards its lock
+ * file, which is not used here.
  *
  * LOCKS are Postfix's: fcntl(2) on all of NAME.lmdb, here owned by the open file
  * rather than the process. Shared around each lookup, batch of lookups and
@@ -153,27 +154,13 @@ static void end_lookup(struct lookup *lookup, bool failed) {
   pthread_mutex_unlock(&lookup->slot->lock);
 }
 
-/* In a function of its own, as local variables do not survive longjmp(). */
-static int guarded_get(struct lmdb_reader *reader, MDB_val *key, MDB_val *value) {
-  if (setjmp(reader->on_assert) != 0)
-    return MDB_CORRUPTED;
-  return mdb_get(reader->txn, reader->dbi, key, value);
-}
-
-/* The value lives until the transaction ends. */
+/* The value lives until the lock is dropped. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
-  struct lmdb_reader *reader = &lookup->slot->reader;
-  if (key->n == 0 || key->n > (size_t)mdb_env_get_maxkeysize(reader->env))
-    return DICTUM_NOTFOUND;
-  MDB_val k = {key->n, (void *)(uintptr_t)key->p}, v;
-  int error = guarded_get(reader, &k, &v);
+  int error = lmdb_tree_find(&lookup->slot->reader.tree, key, value);
   if (error == MDB_NOTFOUND)
     return DICTUM_NOTFOUND;
-  if (error)
-    return lmdb_fail(lookup->table, err, error, "read database");
-  *value = (dictum_key){v.mv_data, v.mv_size};
-  return DICTUM_OK;
+  return error ? lmdb_fail(lookup->table, err, error, "read database") : DICTUM_OK;
 }
 
 static dictum_status lmdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,

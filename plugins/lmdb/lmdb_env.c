@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lmdb_env.c - files as LMDB sees them: errors, environments, and readers that keep up.
+ * lmdb_env.c - open LMDB files: errors, environments for writers, and readers that keep up.
  *
- * LMDB maps the file, so what it finds there must be trusted by it: a page that
- * the file is too short for would end the process. Size and first pages are
- * therefore checked here before the library looks, and again whenever a reader
- * goes on to a newer state.
+ * A reader has no environment of the library's (lmdb_tree.c says why), only a
+ * descriptor for the lock and a map. With the lock held, the newest state of a
+ * file stays as it is: writers overwrite pages of older states only, and only
+ * when no reader has the lock.
  */
 #include "lmdb_table.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -38,68 +39,10 @@ dictum_status lmdb_fail(const struct lmdb *table, dictum_error *err, int error, 
       error > 0 ? tablefile_errno_text(error, text, sizeof text) : mdb_strerror(error));
 }
 
-/* ---- the first pages ------------------------------------------------------------------------ */
-
-/* LMDB's page header and meta data, as far as it matters. Two such pages begin each file. */
-struct meta_page {
-  size_t page_number;
-  uint16_t unused, flags;
-  uint32_t unused_too;
-  uint32_t magic, version;
-  void *address;
-  size_t map_bytes;
-  uint32_t page_bytes;
-};
-
-static const uint32_t lmdb_magic = 0xBEEFC0DE, lmdb_version = 1;
-enum { page_is_meta = 8 };
-
-static int check_page(int fd, off_t at, struct meta_page *page) {
-  ssize_t got = pread(fd, page, sizeof *page, at);
-  if (got < 0)
-    return errno;
-  if (got < (ssize_t)sizeof *page || !(page->flags & page_is_meta) || page->magic != lmdb_magic)
-    return MDB_INVALID;
-  if (page->version != lmdb_version)
-    return MDB_VERSION_MISMATCH;
-  return 0;
-}
-
-int lmdb_check_file(int fd, size_t *page_bytes) {
-  struct meta_page first, second;
-  struct stat st;
-  if (fstat(fd, &st) != 0)
-    return errno;
-  int error = check_page(fd, 0, &first);
-  if (error)
-    return error;
-  size_t bytes = first.page_bytes;
-  if (bytes < 256 || bytes > 65536 || (bytes & (bytes - 1)) != 0 || st.st_size < (off_t)bytes * 2)
-    return MDB_INVALID;
-  error = check_page(fd, (off_t)bytes, &second);
-  if (!error && second.page_bytes != first.page_bytes)
-    error = MDB_INVALID;
-  *page_bytes = bytes;
-  return error;
-}
-
-/* Is every page that the current state may name in the file? Pages are written before the state
- * that names them, so a file that is too short for one is looked at again just once. */
-static bool has_all_pages(const struct lmdb_reader *reader, const struct stat *now) {
-  MDB_envinfo info;
-  struct stat later;
-  if (mdb_env_info(reader->env, &info) != 0)
-    return false;
-  if (info.me_last_pgno < (size_t)now->st_size / reader->page_bytes)
-    return true;
-  return fstat(reader->fd, &later) == 0 &&
-         info.me_last_pgno < (size_t)later.st_size / reader->page_bytes;
-}
-
 /* ---- environments --------------------------------------------------------------------------- */
 
 /* The library would print and abort. This leaves it in the middle of what it does: its environment
- * can then only be closed, which for a reader is safe, as it holds no lock of the library's. */
+ * can then only be left behind. */
 static void leave_library(MDB_env *env, const char *what) {
   (void)what;
   longjmp(*(jmp_buf *)mdb_env_get_userctx(env), 1);
@@ -131,59 +74,58 @@ bool lmdb_has_file(MDB_env *env, int fd) {
 
 /* ---- readers -------------------------------------------------------------------------------- */
 
-static void close_env(struct lmdb_reader *reader) {
-  if (reader->txn)
-    mdb_txn_abort(reader->txn);
-  if (reader->env)
-    mdb_env_close(reader->env);
-  reader->txn = NULL;
-  reader->env = NULL;
+static void unmap(struct lmdb_reader *reader) {
+  if (reader->map)
+    munmap(reader->map, reader->map_bytes);
+  reader->map = NULL;
 }
 
 void lmdb_reader_close(struct lmdb_reader *reader) {
-  close_env(reader);
+  unmap(reader);
   if (reader->fd >= 0)
     close(reader->fd);
   reader->fd = -1;
 }
 
-/* Opens the environment, with the lock held. @return 0 or an error. */
-static int open_env(struct lmdb_reader *reader, const struct lmdb *table, const struct stat *now,
-                    bool *other_file) {
-  int error = lmdb_check_file(reader->fd, &reader->page_bytes);
-  if (!error)
-    error = lmdb_env_open(&reader->env, table->file.path, MDB_RDONLY, (size_t)now->st_size,
-                          &reader->on_assert);
+static int map_file(struct lmdb_reader *reader, const struct stat *now) {
+  unmap(reader);
+  int error = lmdb_tree_check(reader->fd, &reader->page_bytes);
   if (error)
     return error;
-  reader->seen = *now;
-  *other_file = !lmdb_has_file(reader->env, reader->fd);
+  if ((uintmax_t)now->st_size > SIZE_MAX)
+    return EFBIG;
+  void *map = mmap(NULL, (size_t)now->st_size, PROT_READ, MAP_SHARED, reader->fd, 0);
+  if (map == MAP_FAILED)
+    return errno;
+  reader->map = map;
+  reader->map_bytes = (size_t)now->st_size;
   return 0;
 }
 
-/* Begins or renews the transaction. A file that has grown beyond the map is mapped anew. */
-static int renew(struct lmdb_reader *reader, const struct stat *now) {
-  for (;;) {
-    int error = reader->txn ? mdb_txn_renew(reader->txn)
-                            : mdb_txn_begin(reader->env, NULL, MDB_RDONLY, &reader->txn);
-    if (error != MDB_MAP_RESIZED)
-      return error;
-    error = mdb_env_set_mapsize(reader->env, (size_t)now->st_size);
-    if (error)
-      return error;
-  }
+/* Loads the newest state. A file that was cut is not looked at where it ends no longer, and one
+ * that has grown is mapped anew: pages are written before the state that names them. */
+static int load(struct lmdb_reader *reader, const struct stat *now) {
+  int error = 0;
+  struct stat later;
+  if (!reader->map || (size_t)now->st_size < reader->map_bytes)
+    error = map_file(reader, now);
+  if (!error)
+    error = lmdb_tree_load(&reader->tree, reader->map, reader->map_bytes, reader->page_bytes);
+  if (error != MDB_MAP_RESIZED)
+    return error;
+  error = fstat(reader->fd, &later) != 0 ? errno : map_file(reader, &later);
+  if (!error)
+    error = lmdb_tree_load(&reader->tree, reader->map, reader->map_bytes, reader->page_bytes);
+  return error == MDB_MAP_RESIZED ? MDB_CORRUPTED : error;
 }
 
-/* After a failure the reader is to be closed. */
-static int begin_txn(struct lmdb_reader *reader, const struct stat *now) {
-  if (now->st_size < (off_t)(2 * reader->page_bytes))
-    return MDB_CORRUPTED;
-  bool first = !reader->txn;
-  int error = renew(reader, now);
-  if (!error && !has_all_pages(reader, now))
-    error = MDB_CORRUPTED;
-  if (!error && first)
-    error = mdb_dbi_open(reader->txn, NULL, 0, &reader->dbi);
+int lmdb_check_file(int fd) {
+  struct stat now;
+  struct lmdb_reader probe = {.fd = fd};
+  int error = fstat(fd, &now) != 0 ? errno : load(&probe, &now);
+  if (!error)
+    error = lmdb_tree_check_all(&probe.tree);
+  unmap(&probe);
   return error;
 }
 
@@ -206,12 +148,8 @@ static dictum_status enter_once(struct lmdb_reader *reader, const struct lmdb *t
     status = take_lock(reader, table, deadline_ns, err);
   if (status != DICTUM_OK)
     return status;
-  int error = 0;
   *again = !tablefile_is_current(&table->file, reader->fd, &reader->seen, &now);
-  if (!*again && !reader->env)
-    error = open_env(reader, table, &now, again);
-  if (!*again && !error)
-    error = begin_txn(reader, &now);
+  int error = *again ? 0 : load(reader, &now);
   return error ? lmdb_fail(table, err, error, "open database") : DICTUM_OK;
 }
 
@@ -235,7 +173,7 @@ dictum_status lmdb_reader_resume(struct lmdb_reader *reader, const struct lmdb *
   dictum_status status = take_lock(reader, table, deadline_ns, err);
   if (status != DICTUM_OK)
     return status;
-  int error = fstat(reader->fd, &now) != 0 ? errno : begin_txn(reader, &now);
+  int error = fstat(reader->fd, &now) != 0 ? errno : load(reader, &now);
   if (!error)
     return DICTUM_OK;
   lmdb_reader_close(reader);
@@ -243,6 +181,5 @@ dictum_status lmdb_reader_resume(struct lmdb_reader *reader, const struct lmdb *
 }
 
 void lmdb_reader_leave(struct lmdb_reader *reader) {
-  mdb_txn_reset(reader->txn);
   filelock_drop(reader->fd, FILELOCK_OFD);
 }

@@ -8,18 +8,17 @@
 #include <setjmp.h>
 
 #include "filelock.h"
+#include "lmdb_tree.h"
 #include "tablefile.h"
 
-/** A file open for reading, with an environment of its own. One thread at a time. */
+/** A file open for reading. One thread at a time. */
 struct lmdb_reader {
   int fd; /**< ours, for the lock; -1: not open */
-  MDB_env *env;
-  MDB_txn *txn; /**< begun once, then reset and renewed */
-  MDB_dbi dbi;
-  size_t page_bytes;
-  struct stat seen;  /**< the file when it was opened */
-  bool busy;         /**< others held the lock until the deadline of the last attempt */
-  jmp_buf on_assert; /**< where the library's assertions lead */
+  void *map;
+  size_t map_bytes, page_bytes;
+  struct stat seen;      /**< the file when it was opened */
+  bool busy;             /**< others held the lock until the deadline of the last attempt */
+  struct lmdb_tree tree; /**< the state that is read */
 };
 
 enum { lmdb_readers = 16 };
@@ -42,8 +41,9 @@ dictum_status lmdb_status(int error);
 /** Fails with "WHAT PATH: TEXT". */
 dictum_status lmdb_fail(const struct lmdb *table, dictum_error *err, int error, const char *what);
 
-/** Looks whether @p fd is a file of LMDB's. @return 0, an errno or an error of LMDB's. */
-int lmdb_check_file(int fd, size_t *page_bytes);
+/** Looks whether @p fd is a sound file, all of it, before the library is let to change it, which
+ * trusts it. @return 0 or an error. */
+int lmdb_check_file(int fd);
 
 /** Opens an environment on @p name. Its assertions come back to @p on_assert with longjmp().
  * @return 0 or an error. */
@@ -55,8 +55,8 @@ bool lmdb_has_file(MDB_env *env, int fd);
 #define LMDB_NO_READER                                                                             \
   { .fd = -1 }
 
-/** Locks the file for reading and renews the transaction, on the file that is at the table's path.
- * After OK, lmdb_reader_leave() must follow. */
+/** Locks the file at the table's path for reading and loads its newest state. After OK,
+ * lmdb_reader_leave() must follow. */
 dictum_status lmdb_reader_enter(struct lmdb_reader *reader, const struct lmdb *table,
                                 int64_t deadline_ns, dictum_error *err);
 /** The same, on the file that is open, though another may have taken its place. */

@@ -112,19 +112,19 @@ static int commit_txn(struct lmdb_txn *txn) {
 
 /* ---- the whole content ---------------------------------------------------------------------- */
 
-/* Postfix leaves a file alone that is not LMDB's: somebody may have mistyped the name. */
+/* Postfix leaves a file alone that is not LMDB's: somebody may have mistyped the name. A damaged
+ * one is replaced. */
 static dictum_status check_old(const struct lmdb_txn *txn, dictum_error *err) {
   const struct tablefile *file = &txn->table->file;
   const struct stat *old = newfile_old(txn->aside);
   struct stat st;
-  size_t page_bytes;
   int fd;
   if (!old || old->st_size == 0)
     return DICTUM_OK;
   dictum_status status = tablefile_open(file, &fd, &st, err);
   if (status != DICTUM_OK)
     return status;
-  int error = lmdb_check_file(fd, &page_bytes);
+  int error = lmdb_tree_has_trace(fd) ? 0 : MDB_INVALID;
   close(fd);
   return error ? lmdb_fail(txn->table, err, error, "open database") : DICTUM_OK;
 }
@@ -294,20 +294,10 @@ static dictum_status lock_for_update(struct lmdb_txn *txn, int64_t deadline_ns, 
   }
 }
 
-/* Refuses a file that is shorter than it says. */
-static int check_length(struct lmdb_txn *txn, size_t page_bytes, const struct stat *st) {
-  MDB_envinfo info;
-  int error = mdb_env_info(txn->env, &info);
-  if (!error && info.me_last_pgno >= (size_t)st->st_size / page_bytes)
-    error = MDB_CORRUPTED;
-  return error;
-}
-
 static dictum_status begin_update(struct lmdb_txn *txn, const dictum_txn_args *args,
                                   dictum_error *err) {
   const struct lmdb *table = txn->table;
   struct stat st;
-  size_t page_bytes = 0;
   dictum_status status = DICTUM_OK;
   if (tablefile_is_to_be_made(&table->file))
     status = create_empty(txn, args, err);
@@ -322,13 +312,11 @@ static dictum_status begin_update(struct lmdb_txn *txn, const dictum_txn_args *a
     txn->map_bytes = smallest_map;
   /* A file without a byte is the library's to begin. */
   bool empty = st.st_size == 0 && (table->file.flags & DICTUM_OPEN_CREATE);
-  int error = empty ? 0 : lmdb_check_file(txn->fd, &page_bytes);
+  int error = empty ? 0 : lmdb_check_file(txn->fd);
   if (!error)
     error = lmdb_env_open(&txn->env, table->file.path,
                           table->file.flags & DICTUM_OPEN_NOSYNC ? MDB_NOSYNC : 0, txn->map_bytes,
                           &txn->on_assert);
-  if (!error && !empty)
-    error = check_length(txn, page_bytes, &st);
   if (error)
     return lmdb_fail(table, err, error, "open database");
   if (!lmdb_has_file(txn->env, txn->fd))

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* lmdb_page.c - is all of a page of an LMDB file accounted for? */
+#include "lmdb_page.h"
+
+enum { alignment = 2 };
+
+/* Where entries begin, a bit for each place that they may. */
+struct starts {
+  uint64_t bits[lmdb_largest_page / alignment / 64];
+};
+
+static bool is_start(const struct starts *starts, size_t offset) {
+  return starts->bits[offset / alignment / 64] >> (offset / alignment % 64) & 1;
+}
+
+static bool add_start(struct starts *starts, size_t offset) {
+  if (offset % alignment != 0 || is_start(starts, offset))
+    return false;
+  starts->bits[offset / alignment / 64] |= UINT64_C(1) << (offset / alignment % 64);
+  return true;
+}
+
+static size_t offset_of(const unsigned char *page, size_t i) {
+  uint16_t offset;
+  memcpy(&offset, page + sizeof(struct lmdb_page_header) + i * sizeof offset, sizeof offset);
+  return offset;
+}
+
+/* Every entry begins where no other does and ends where another begins, or the page does, and
+ * together they are as large as the room taken up: so they fill it without a gap. */
+bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
+  const struct lmdb_page_header *header = (const void *)page;
+  size_t n = lmdb_page_entries(tree, page), taken = 0;
+  struct starts starts;
+  memset(&starts, 0, tree->page_bytes / alignment / 8);
+  for (size_t i = 0; i < n; i++)
+    if (offset_of(page, i) >= tree->page_bytes || !add_start(&starts, offset_of(page, i)))
+      return false;
+  for (size_t i = 0; i < n; i++) {
+    struct lmdb_entry entry;
+    if (!lmdb_entry_at(tree, page, i, &entry))
+      return false;
+    size_t bytes = lmdb_entry_bytes(&entry, branch), end = offset_of(page, i) + bytes;
+    if (end > tree->page_bytes || (end < tree->page_bytes && !is_start(&starts, end)))
+      return false;
+    taken += bytes;
+  }
+  return taken == tree->page_bytes - header->upper;
+}
