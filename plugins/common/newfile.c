@@ -303,6 +303,13 @@ static int64_t new_deadline(const struct newfile *file) {
   return file->patience_ns ? filelock_now_ns() + file->patience_ns : 0;
 }
 
+/* An update of an LMDB file lets readers in, so that its lock looks like one of theirs. Between
+ * ourselves, writers of such files are told apart by the other kind of lock. */
+static int keep_writers_out(int fd, enum filelock_kind kind, int64_t deadline_ns) {
+  int error = kind == FILELOCK_OFD ? filelock_take(fd, FILELOCK_FLOCK, true, deadline_ns) : 0;
+  return error ? error : filelock_keep_writers_out(fd, kind, deadline_ns);
+}
+
 /* Keeps writers off the target, so that none is cut in half. Readers do no harm: they go on with
  * the file that they have. *fd is -1 when there is none. */
 static dictum_status lock_target(struct newfile *file, enum filelock_kind kind, int *fd,
@@ -314,7 +321,7 @@ static dictum_status lock_target(struct newfile *file, enum filelock_kind kind, 
       return DICTUM_OK;
     if (*fd < 0)
       return fail(file, err, errno, "open database", file->target);
-    int error = filelock_keep_writers_out(*fd, kind, deadline_ns);
+    int error = keep_writers_out(*fd, kind, deadline_ns);
     if (error == 0 && still_at(file->target, *fd)) {
       file->replaces = fstat(*fd, &file->old) == 0;
       return DICTUM_OK;

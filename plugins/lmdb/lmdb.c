@@ -15,8 +15,9 @@
  * stretch of a walk. An UPDATE takes it exclusively, so that every reader of an
  * older state and every other writer is done, and goes on with it shared: while
  * one transaction is being written, the state before it stays readable. A
- * REPLACE_ALL builds aside (newfile.h) and takes a shared lock, which keeps
- * writers off, for the moment in which the new file takes the old one's place.
+ * flock(2) beside it tells our own writers from readers. A REPLACE_ALL builds
+ * aside (newfile.h) and takes that and a shared lock, which keep writers off, for
+ * the moment in which the new file takes the old one's place.
  *
  * ERRORS: no such file, no permission, not a file of LMDB's, damaged: CONFIG.
  * Lock held by others past the deadline, EIO, out of descriptors: RETRY. A key

@@ -268,9 +268,12 @@ static dictum_status create_empty(struct lmdb_txn *txn, const dictum_txn_args *a
   return status;
 }
 
-/* Takes the lock exclusively, and then shares it: readers of the present state may go on. */
+/* Takes the lock exclusively, and then shares it: readers of the present state may go on. Those who
+ * replace the file ask for a lock of the other kind, too (newfile.c). */
 static int take_lock(int fd, int64_t deadline_ns) {
-  int error = filelock_take(fd, FILELOCK_OFD, true, deadline_ns);
+  int error = filelock_take(fd, FILELOCK_FLOCK, true, deadline_ns);
+  if (!error)
+    error = filelock_take(fd, FILELOCK_OFD, true, deadline_ns);
   if (!error)
     error = filelock_take(fd, FILELOCK_OFD, false, deadline_ns);
   return error;

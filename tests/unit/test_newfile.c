@@ -219,17 +219,29 @@ static void a_link_in_the_way_is_not_followed(void **state) {
   assert_file("precious", "kept");
 }
 
-static void a_lock_on_the_old_file_is_waited_for(void **state) {
-  (void)state;
+/* Replaces a file that somebody else holds a flock(2) on. */
+static dictum_status replace_locked(int operation, enum filelock_kind kind) {
   write_file("t", "old");
   int fd = open("t", O_RDWR | O_CLOEXEC);
-  assert_int_equal(flock(fd, LOCK_SH), 0);
+  assert_int_equal(flock(fd, operation), 0);
   struct newfile *file = begin("t");
   fill(file, "new");
-  assert_int_equal(newfile_replace(file, FILELOCK_FLOCK, false, NULL), DICTUM_RETRY);
-  assert_file("t", "old");
+  dictum_status status = newfile_replace(file, kind, false, NULL);
+  assert_file("t", status == DICTUM_OK ? "new" : "old");
   assert_missing("t.tmp");
   close(fd);
+  return status;
+}
+
+static void writers_of_the_old_file_are_waited_for(void **state) {
+  (void)state;
+  assert_int_equal(replace_locked(LOCK_EX, FILELOCK_FLOCK), DICTUM_RETRY);
+  assert_int_equal(replace_locked(LOCK_EX, FILELOCK_OFD), DICTUM_RETRY);
+}
+
+static void readers_of_the_old_file_are_not(void **state) {
+  (void)state;
+  assert_int_equal(replace_locked(LOCK_SH, FILELOCK_FLOCK), DICTUM_OK);
 }
 
 /* ---- what cannot be replaced ---------------------------------------------------------------- */
@@ -274,7 +286,8 @@ int main(void) {
       TEST(a_leftover_is_taken_over),
       TEST(a_leftover_with_another_name_is_not_written_to),
       TEST(a_link_in_the_way_is_not_followed),
-      TEST(a_lock_on_the_old_file_is_waited_for),
+      TEST(writers_of_the_old_file_are_waited_for),
+      TEST(readers_of_the_old_file_are_not),
       TEST(only_files_are_replaced),
       TEST(who_loses_the_file_aside_changes_nothing),
   };
