@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "interrupt.h"
 #include "messages.h"
 
 /* What one transaction holds at most, so that memory stays flat. */
@@ -137,7 +138,7 @@ static void tell(struct changes *changes, const struct change *change) {
 
 /* Failures of single keys are told at once, since no commit changes them. */
 static bool apply_all(struct changes *changes, dictum_txn *txn, dictum_error *err) {
-  for (size_t i = 0; i < changes->count; i++) {
+  for (size_t i = 0; i < changes->count && !interrupt_came(); i++) {
     struct change *change = &changes->items[i];
     change->status = apply_one(changes, txn, change, err);
     if (!is_of_key(changes, change->status))
@@ -150,18 +151,26 @@ static bool apply_all(struct changes *changes, dictum_txn *txn, dictum_error *er
   return true;
 }
 
+static dictum_status transact(struct changes *changes, dictum_error *err) {
+  dictum_txn *txn;
+  dictum_status status = dictum_txn_begin(changes->table, DICTUM_TXN_UPDATE, 0, &txn, err);
+  if (status != DICTUM_OK)
+    return status;
+  if (apply_all(changes, txn, err) && !interrupt_came())
+    return dictum_txn_commit(txn, err);
+  dictum_txn_abort(txn);
+  return err->status;
+}
+
+/* A change may be made to a copy of the file, which a signal must not leave behind. */
 bool changes_apply(struct changes *changes) {
   if (changes->count == 0 || changes->failed)
     return !changes->failed;
   dictum_error err = DICTUM_ERROR_INIT;
-  dictum_txn *txn;
-  if (dictum_txn_begin(changes->table, DICTUM_TXN_UPDATE, 0, &txn, &err) != DICTUM_OK)
-    return fail_all(changes, &err);
-  if (!apply_all(changes, txn, &err)) {
-    dictum_txn_abort(txn);
-    return fail_all(changes, &err);
-  }
-  if (dictum_txn_commit(txn, &err) != DICTUM_OK)
+  interrupt_watch(-1);
+  dictum_status status = transact(changes, &err);
+  interrupt_finish();
+  if (status != DICTUM_OK)
     return fail_all(changes, &err);
   for (size_t i = 0; i < changes->count; i++)
     if (changes->items[i].status != DICTUM_INVALID)

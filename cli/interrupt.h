@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/** From now on SIGINT, SIGTERM and SIGHUP end the input from @p fd and are remembered, unless they
- * were ignored. One watch at a time. */
+/** From now on SIGINT, SIGTERM and SIGHUP end the input from @p fd, if it is one and not -1, and
+ * are remembered, unless they were ignored. One watch at a time. */
 void interrupt_watch(int fd);
 /** True once a signal came. */
 bool interrupt_came(void);

@@ -4,33 +4,48 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "interrupt.h"
 #include "keyreader.h"
 #include "messages.h"
 #include "postmap.h"
 
 enum { KEYS_AT_ONCE = 1024 };
 
-/* Removes keys from one table in one transaction. Sets *found when one was there. */
+static dictum_status remove_in(dictum_table *table, dictum_txn *txn, const dictum_req *keys,
+                               size_t n, bool *found, dictum_error *err) {
+  for (size_t i = 0; i < n && !interrupt_came(); i++) {
+    dictum_status status = dictum_txn_del(txn, keys[i].key, strnlen(keys[i].key, keys[i].keylen),
+                                          err);
+    if (status == DICTUM_INVALID) /* counts as removed, as in Postfix */
+      postmap_warn_key(table, err);
+    else if (status != DICTUM_OK && status != DICTUM_NOTFOUND)
+      return status;
+    *found |= status != DICTUM_NOTFOUND;
+  }
+  return DICTUM_OK;
+}
+
+static dictum_status transact(dictum_table *table, const dictum_req *keys, size_t n, bool *found,
+                              dictum_error *err) {
+  dictum_txn *txn;
+  dictum_status status = dictum_txn_begin(table, DICTUM_TXN_UPDATE, 0, &txn, err);
+  if (status != DICTUM_OK)
+    return status;
+  status = remove_in(table, txn, keys, n, found, err);
+  if (status == DICTUM_OK && !interrupt_came())
+    return dictum_txn_commit(txn, err);
+  dictum_txn_abort(txn);
+  return status;
+}
+
+/* Removes keys from one table in one transaction. Sets *found when one was there. It may work on a
+ * copy of the file, which a signal must not leave behind. */
 static int remove_keys(struct postmap *run, dictum_table *table, const dictum_req *keys, size_t n,
                        bool *found) {
   dictum_error err = DICTUM_ERROR_INIT;
-  dictum_txn *txn;
-  dictum_status status = dictum_txn_begin(table, DICTUM_TXN_UPDATE, 0, &txn, &err);
-  if (status != DICTUM_OK)
-    return postmap_failed(run, table, "delete", &err);
-  for (size_t i = 0; i < n; i++) {
-    status = dictum_txn_del(txn, keys[i].key, strnlen(keys[i].key, keys[i].keylen), &err);
-    if (status == DICTUM_INVALID) /* counts as removed, as in Postfix */
-      postmap_warn_key(table, &err);
-    else if (status != DICTUM_OK && status != DICTUM_NOTFOUND)
-      break;
-    *found |= status != DICTUM_NOTFOUND;
-    status = DICTUM_OK;
-  }
-  if (status == DICTUM_OK)
-    status = dictum_txn_commit(txn, &err);
-  else
-    dictum_txn_abort(txn);
+  interrupt_watch(-1);
+  dictum_status status = transact(table, keys, n, found, &err);
+  interrupt_finish();
   return status == DICTUM_OK ? 0 : postmap_failed(run, table, "delete", &err);
 }
 
