@@ -191,7 +191,7 @@ static dictum_status take_comparison(struct expansion *x, struct cursor *at, boo
   static const char what[] = "\"{expression}\" expected";
   struct text left, right;
   enum relation relation;
-  bool levels;
+  bool levels = false;
   dictum_status status = take_braced(x, at, what, &left);
   if (status != DICTUM_OK)
     return status;
