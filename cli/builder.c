@@ -106,6 +106,10 @@ static dictum_status put(struct work *work, const dictum_entry *entry) {
   dictum_status status = dictum_txn_put(work->txn, entry, work->build->dup, work->err);
   if (status == DICTUM_OK)
     work->result.entries++;
+  if (status == DICTUM_INVALID && work->build->skip_unfit) {
+    warn(work, "%s", work->err->what);
+    return DICTUM_OK;
+  }
   if (status != DICTUM_EXISTS)
     return status;
   work->result.refused++;

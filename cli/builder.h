@@ -19,6 +19,7 @@ struct build {
   bool plain_mode;       /**< a new file gets mode 0644, whatever the source has */
   uint32_t file_mode;    /**< a new file gets this mode; 0: one that follows from the source */
   bool folder_is_empty;  /**< a source that is a folder is an empty one, not a mistake */
+  bool skip_unfit;       /**< an entry that the table cannot hold is warned of and left out */
 
   /** Puts entries that no source has, after those of the source. May be NULL. */
   dictum_status (*extra)(void *rock, dictum_txn *txn, dictum_error *err);

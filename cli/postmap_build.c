@@ -36,6 +36,11 @@ static int forget_entries(struct postmap *run, const struct build *build) {
   return 1;
 }
 
+/* A cache takes what it can, and what was there before is no concern. */
+static bool is_cache(const char *spec) {
+  return strncmp(spec, "memcache:", 9) == 0;
+}
+
 static int tell_failure(const struct postmap *run, const struct build *build,
                         const dictum_error *err) {
   if (strncmp(build->spec, "fail:", 5) == 0 && err->status == DICTUM_RETRY)
@@ -61,12 +66,13 @@ static int build_one(struct postmap *run, const char *operand) {
                 : colon          ? colon + 1
                                  : operand,
       .mode = run->incremental ? DICTUM_TXN_UPDATE : DICTUM_TXN_REPLACE_ALL,
-      .dup = run->dup,
+      .dup = is_cache(spec) ? DICTUM_DUP_REPLACE : run->dup,
       .source_flags = run->face->source_flags,
       .open_flags = run->open_flags,
       .stay_root = run->stay_root,
       .plain_mode = run->plain_mode,
       .folder_is_empty = true,
+      .skip_unfit = is_cache(spec),
       .extra = run->face->extra,
       .warning = warn,
       .refused = tell_refused,

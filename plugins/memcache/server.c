@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* server.c - the servers of one table, the connections to each, and who may use one. */
+#include "server.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int64_t server_now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+/* A list of servers that is being read. */
+struct reading {
+  const dictum_host *host;
+  const char *label;
+  struct servers *servers;
+  dictum_error *err;
+};
+
+static dictum_status nomem(const struct reading *reading) {
+  return reading->host->fail(reading->err, DICTUM_NOMEM, ENOMEM, "out of memory");
+}
+
+/* A number, or the name of a service. 0: neither. */
+static in_port_t port_of(const char *text) {
+  char *end;
+  errno = 0;
+  unsigned long port = strtoul(text, &end, 10);
+  if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && port <= UINT16_MAX)
+    return (in_port_t)port;
+  const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+  struct addrinfo *found;
+  if ((*text >= '0' && *text <= '9') || getaddrinfo(NULL, text, &hints, &found) != 0)
+    return 0;
+  struct sockaddr_in address;
+  memcpy(&address, found->ai_addr, sizeof address);
+  freeaddrinfo(found);
+  return ntohs(address.sin_port);
+}
+
+static bool is_address(const char *host) {
+  unsigned char bytes[sizeof(struct in6_addr)];
+  return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* "host:port" or "[address]:port". */
+static dictum_status read_endpoint(struct reading *reading, struct server *server) {
+  const char *text = server->label, *colon = strrchr(text, ':');
+  const char *close = *text == '[' ? strchr(text, ']') : NULL;
+  if (!colon || colon[1] == '\0')
+    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
+                               "%s: %s: missing service information: host:port is needed",
+                               reading->label, text);
+  size_t len = close ? (size_t)(close - text) - 1 : (size_t)(colon - text);
+  if (len == 0 || len >= MEMCACHED_NI_MAXHOST || (close && close + 1 != colon))
+    return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: %s: bad host", reading->label,
+                               text);
+  server->port = port_of(colon + 1);
+  if (server->port == 0)
+    return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: %s: bad port", reading->label,
+                               text);
+  server->host = strndup(close ? text + 1 : text, len);
+  if (!server->host)
+    return nomem(reading);
+  server->resolves = !is_address(server->host);
+  return DICTUM_OK;
+}
+
+static dictum_status read_path(struct reading *reading, struct server *server) {
+  enum { longest = 107 }; /* sun_path of unix(7), with its NUL byte */
+  if (server->label[0] != '/' || strlen(server->label) > longest)
+    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
+                               "%s: %s: a socket needs a path from \"/\" on of at most %d bytes",
+                               reading->label, server->label, longest);
+  server->host = strdup(server->label);
+  return server->host ? DICTUM_OK : nomem(reading);
+}
+
+/* Waits are measured on the clock of deadlines. */
+static bool init_lock(struct server *server) {
+  pthread_condattr_t attr;
+  if (pthread_condattr_init(&attr) != 0)
+    return false;
+  bool done = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0 &&
+              pthread_cond_init(&server->freed, &attr) == 0;
+  pthread_condattr_destroy(&attr);
+  if (done && pthread_mutex_init(&server->lock, NULL) == 0)
+    return true;
+  if (done)
+    pthread_cond_destroy(&server->freed);
+  return false;
+}
+
+static dictum_status read_server(struct reading *reading, const char *word) {
+  const char *colon = strchr(word, ':');
+  if (!colon || (strncmp(word, "inet:", 5) != 0 && strncmp(word, "unix:", 5) != 0))
+    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
+                               "%s: bad memcache setting \"%s\": need inet:host:port or unix:path",
+                               reading->label, word);
+  struct servers *servers = reading->servers;
+  struct server *list = realloc(servers->list, (servers->n + 1) * sizeof *list);
+  if (!list)
+    return nomem(reading);
+  servers->list = list;
+  struct server *server = &list[servers->n];
+  *server = (struct server){.label = strdup(colon + 1)};
+  if (!server->label || !init_lock(server)) {
+    free(server->label);
+    return nomem(reading);
+  }
+  servers->n++;
+  return word[0] == 'u' ? read_path(reading, server) : read_endpoint(reading, server);
+}
+
+static bool add_server(memcached_st *memc, const struct server *server) {
+  memcached_return_t code = server->port ? memcached_server_add(memc, server->host, server->port)
+                                         : memcached_server_add_unix_socket(memc, server->host);
+  return code == MEMCACHED_SUCCESS;
+}
+
+static bool make_ring(struct servers *servers) {
+  servers->ring = memcached_create(NULL);
+  bool done = servers->ring &&
+              memcached_behavior_set(servers->ring, MEMCACHED_BEHAVIOR_DISTRIBUTION,
+                                     MEMCACHED_DISTRIBUTION_CONSISTENT_KETAMA) == MEMCACHED_SUCCESS;
+  for (size_t i = 0; i < servers->n && done; i++)
+    done = add_server(servers->ring, &servers->list[i]);
+  return done;
+}
+
+dictum_status servers_open(struct servers *out, const dictum_host *host, const char *list,
+                           const char *label, dictum_error *err) {
+  static const char separators[] = ", \t\r\n";
+  struct reading reading = {host, label, out, err};
+  *out = (struct servers){0};
+  char *copy = strdup(list), *place;
+  if (!copy)
+    return nomem(&reading);
+  dictum_status status = DICTUM_OK;
+  for (char *word = strtok_r(copy, separators, &place); word && status == DICTUM_OK;
+       word = strtok_r(NULL, separators, &place))
+    status = read_server(&reading, word);
+  free(copy);
+  if (status == DICTUM_OK && out->n == 0)
+    status = host->fail(err, DICTUM_CONFIG, 0, "%s: the setting memcache names no server", label);
+  if (status == DICTUM_OK && out->n > 1 && !make_ring(out))
+    status = nomem(&reading);
+  return status;
+}
+
+size_t servers_place(const struct servers *servers, const char *key, size_t len) {
+  return servers->ring ? memcached_generate_hash(servers->ring, key, len) : 0;
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+/* How many addresses may have to be tried, so that they share the time there is. */
+static int64_t count_addresses(const struct server *server) {
+  const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  struct addrinfo *found;
+  int64_t n = 0;
+  if (!server->resolves || getaddrinfo(server->host, NULL, &hints, &found) != 0)
+    return 1;
+  for (const struct addrinfo *each = found; each; each = each->ai_next)
+    n++;
+  freeaddrinfo(found);
+  return n;
+}
+
+/* The library takes 0 for "do not wait at all" and less for "for ever". */
+static int64_t left_ms(int64_t until_ns) {
+  if (until_ns == 0)
+    return -1;
+  int64_t left = (until_ns - server_now_ns() + 999999) / 1000000;
+  if (left > INT_MAX)
+    return INT_MAX;
+  return left > 0 ? left : 0;
+}
+
+void link_limit(struct link *link, int64_t until_ns) {
+  memcached_behavior_set(link->memc, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, (uint64_t)left_ms(until_ns));
+}
+
+static memcached_st *make_connection(const struct server *server, int64_t until_ns) {
+  memcached_st *memc = memcached_create(NULL);
+  if (!memc)
+    return NULL;
+  int64_t addresses = count_addresses(server), left = left_ms(until_ns);
+  if (left > addresses)
+    left /= addresses;
+  if (memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1) == MEMCACHED_SUCCESS &&
+      memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)left) ==
+          MEMCACHED_SUCCESS &&
+      add_server(memc, server))
+    return memc;
+  memcached_free(memc);
+  return NULL;
+}
+
+/* The library says goodbye to the server, and must not wait for it to listen. */
+static void end_connection(memcached_st *memc) {
+  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, 0);
+  memcached_free(memc);
+}
+
+static bool wait_for_one(struct server *server, int64_t until_ns) {
+  const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                                 .tv_nsec = (long)(until_ns % 1000000000)};
+  while (server->nidle == 0 && server->nopen == server_connections_max) {
+    int error = until_ns ? pthread_cond_timedwait(&server->freed, &server->lock, &until)
+                         : pthread_cond_wait(&server->freed, &server->lock);
+    if (error == ETIMEDOUT)
+      return false;
+  }
+  return true;
+}
+
+memcached_return_t link_take(struct server *server, int64_t until_ns, struct link *out) {
+  *out = (struct link){.server = server};
+  pthread_mutex_lock(&server->lock);
+  if (!wait_for_one(server, until_ns)) {
+    pthread_mutex_unlock(&server->lock);
+    return MEMCACHED_TIMEOUT;
+  }
+  out->fresh = server->nidle == 0;
+  if (out->fresh)
+    server->nopen++;
+  else
+    out->memc = server->idle[--server->nidle];
+  pthread_mutex_unlock(&server->lock);
+  if (!out->fresh || (out->memc = make_connection(server, until_ns)))
+    return MEMCACHED_SUCCESS;
+  link_give(out, false);
+  return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
+}
+
+void link_give(struct link *link, bool sound) {
+  struct server *server = link->server;
+  memcached_st *ended[server_connections_max + 1];
+  size_t n = 0;
+  pthread_mutex_lock(&server->lock);
+  if (sound) {
+    server->idle[server->nidle++] = link->memc;
+  } else {
+    ended[n++] = link->memc;
+    while (server->nidle > 0)
+      ended[n++] = server->idle[--server->nidle];
+    server->nopen -= n;
+  }
+  if (n > 1)
+    pthread_cond_broadcast(&server->freed);
+  else
+    pthread_cond_signal(&server->freed);
+  pthread_mutex_unlock(&server->lock);
+  link->memc = NULL;
+  for (size_t i = 0; i < n; i++)
+    if (ended[i])
+      end_connection(ended[i]);
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void free_server(struct server *server) {
+  free(server->label);
+  free(server->host);
+}
+
+void servers_close(struct servers *servers) {
+  for (size_t i = 0; i < servers->n; i++) {
+    struct server *server = &servers->list[i];
+    while (server->nidle > 0)
+      end_connection(server->idle[--server->nidle]);
+    pthread_cond_destroy(&server->freed);
+    pthread_mutex_destroy(&server->lock);
+    free_server(server);
+  }
+  if (servers->ring)
+    memcached_free(servers->ring);
+  free(servers->list);
+}
+
+void servers_forget(struct servers *servers) {
+  for (size_t i = 0; i < servers->n; i++)
+    free_server(&servers->list[i]);
+  if (servers->ring)
+    memcached_free(servers->ring);
+  free(servers->list);
+}
