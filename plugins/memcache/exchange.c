@@ -22,8 +22,11 @@ static struct outcome outcome_of(const struct link *link, memcached_return_t cod
   if (!link->memc || status_is_odd_reply(code))
     return outcome;
   outcome.sys_errno = memcached_last_error_errno(link->memc);
+  /* The library does not always keep the number of the error behind these two. */
   if (code == MEMCACHED_TIMEOUT)
     outcome.sys_errno = ETIMEDOUT;
+  else if (code == MEMCACHED_CONNECTION_FAILURE && !outcome.sys_errno)
+    outcome.sys_errno = outcome.connecting ? ECONNREFUSED : ECONNRESET;
   return outcome;
 }
 
@@ -68,9 +71,9 @@ static size_t digits(uint64_t number) {
 }
 
 /* Replies come in the order of the keys, and those that are absent are left out. */
-static bool find_question(const struct questions *questions, const memcached_result_st *result,
-                          size_t *place) {
-  for (size_t i = questions->done; i < questions->n; i++)
+static bool find_question(const struct questions *questions, size_t from, size_t until,
+                          const memcached_result_st *result, size_t *place) {
+  for (size_t i = from; i < until; i++)
     if (questions->lens[i] == result->key_length &&
         memcmp(questions->keys[i], result->item_key, result->key_length) == 0) {
       *place = i;
@@ -85,59 +88,74 @@ static bool is_within(const struct terms *terms, const memcached_result_st *resu
   return len <= terms->value_max && line <= terms->line_max;
 }
 
-static dictum_status take_reply(const struct terms *terms, const memcached_result_st *result,
-                                struct questions *questions, memcached_return_t *code) {
+/* Keeps the value of one key of [*from, until), and moves *@p from behind it. */
+static memcached_return_t take_reply(const struct terms *terms, const memcached_result_st *result,
+                                     struct questions *questions, size_t *from, size_t until) {
   size_t place, len = memcached_result_length(result);
-  *code = MEMCACHED_UNKNOWN_READ_FAILURE;
-  if (result->key_length >= MEMCACHED_MAX_KEY || !find_question(questions, result, &place) ||
-      !is_within(terms, result, len))
-    return DICTUM_RETRY;
-  questions->done = place + 1;
-  *code = MEMCACHED_SUCCESS;
-  const char *value = memcached_result_value(result);
-  return questions->found(questions->rock, place, value ? value : "", len);
+  if (result->key_length >= MEMCACHED_MAX_KEY ||
+      !find_question(questions, *from, until, result, &place) || !is_within(terms, result, len))
+    return MEMCACHED_UNKNOWN_READ_FAILURE;
+  const size_t off = questions->values->len;
+  if (!text_append(questions->values, memcached_result_value(result), len))
+    return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
+  questions->answers[place] = (struct answer){true, off, len};
+  *from = place + 1;
+  return MEMCACHED_SUCCESS;
 }
 
-/* Reads replies up to the one that says that there are no more. */
-static dictum_status take_replies(const struct terms *terms, struct link *link, int64_t until_ns,
-                                  struct questions *questions, memcached_return_t *code) {
+/* Reads replies. @return END after the one that says that there are no more; else what is wrong */
+static memcached_return_t take_replies(const struct terms *terms, struct link *link,
+                                       int64_t until_ns, struct questions *questions,
+                                       size_t until) {
   struct reply reply;
-  if (!memcached_result_create(link->memc, &reply.result)) {
-    *code = MEMCACHED_MEMORY_ALLOCATION_FAILURE;
-    return DICTUM_RETRY;
-  }
+  size_t from = questions->done;
+  if (!memcached_result_create(link->memc, &reply.result))
+    return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
   const memcached_result_st made = reply.result;
   /* While no result has been counted, the library calls every odd reply NOTFOUND. */
   reply.result.count = 1;
-  dictum_status status = DICTUM_OK;
-  while (status == DICTUM_OK) {
+  memcached_return_t code = MEMCACHED_SUCCESS;
+  while (code == MEMCACHED_SUCCESS) {
     link_limit(link, until_ns);
-    if (!memcached_fetch_result(link->memc, &reply.result, code))
+    if (!memcached_fetch_result(link->memc, &reply.result, &code))
       break;
     reply.result.options = made.options;
-    status = take_reply(terms, &reply.result, questions, code);
+    code = take_reply(terms, &reply.result, questions, &from, until);
   }
   memcached_result_free(&reply.result);
-  if (status == DICTUM_OK && *code != MEMCACHED_END)
-    return DICTUM_RETRY;
-  return status;
+  return code;
 }
 
-/* @return OK; what found() answered; RETRY with an outcome to tell of */
-static dictum_status try_get(const struct terms *terms, struct link *link, int64_t until_ns,
-                             struct questions *questions, struct outcome *outcome) {
+/* Asks for the keys [done, until) in one command. @return whether they have their answers */
+static bool ask(const struct terms *terms, struct link *link, int64_t until_ns,
+                struct questions *questions, size_t until, struct outcome *outcome) {
   const size_t from = questions->done;
+  for (size_t i = from; i < until; i++)
+    questions->answers[i] = (struct answer){0};
   link_limit(link, until_ns);
   memcached_return_t code = memcached_mget(link->memc, questions->keys + from,
-                                           questions->lens + from, questions->n - from);
+                                           questions->lens + from, until - from);
   *outcome = outcome_of(link, code, false);
   if (code != MEMCACHED_SUCCESS)
-    return DICTUM_RETRY;
-  dictum_status status = take_replies(terms, link, until_ns, questions, &code);
+    return false;
+  code = take_replies(terms, link, until_ns, questions, until);
   *outcome = outcome_of(link, code, true);
-  if (status == DICTUM_OK)
-    questions->done = questions->n;
-  return status;
+  if (code != MEMCACHED_END)
+    return false;
+  questions->done = until;
+  return true;
+}
+
+/* The first command on a new connection asks for one key only: when it cannot connect, the library
+ * tries again for each key, and tells why for the last. */
+static bool try_get(const struct terms *terms, struct link *link, int64_t until_ns,
+                    struct questions *questions, struct outcome *outcome) {
+  if (link->fresh && questions->n - questions->done > 1) {
+    if (!ask(terms, link, until_ns, questions, questions->done + 1, outcome))
+      return false;
+    link->fresh = false;
+  }
+  return ask(terms, link, until_ns, questions, questions->n, outcome);
 }
 
 dictum_status exchange_get(const struct terms *terms, struct server *server, int64_t until_ns,
@@ -147,10 +165,10 @@ dictum_status exchange_get(const struct terms *terms, struct server *server, int
     struct outcome outcome = {link_take(server, until_ns, &link), 0, false};
     if (outcome.code != MEMCACHED_SUCCESS)
       return fail(terms, server, &outcome, err);
-    dictum_status status = try_get(terms, &link, until_ns, questions, &outcome);
-    link_give(&link, status == DICTUM_OK);
-    if (status == DICTUM_OK || outcome.code == MEMCACHED_SUCCESS) /* ... as found() wants it */
-      return status;
+    bool answered = try_get(terms, &link, until_ns, questions, &outcome);
+    link_give(&link, answered);
+    if (answered)
+      return DICTUM_OK;
     if (!first || !is_worth_another(terms, &outcome))
       return fail(terms, server, &outcome, err);
   }
@@ -173,6 +191,22 @@ static memcached_return_t give_order(memcached_st *memc, const struct order *ord
   return MEMCACHED_INVALID_ARGUMENTS;
 }
 
+/* What is at the other end of a new connection? The library ends the process when a set is answered
+ * with a number, as an SMTP server does, and takes that for the success of a delete; a get is safe
+ * with whatever answers. */
+static bool greet(const struct terms *terms, struct link *link, int64_t until_ns,
+                  struct outcome *outcome) {
+  const char *key = "dictum";
+  size_t len = strlen(key);
+  struct answer answer;
+  struct text value = {0};
+  struct questions questions = {
+      .keys = &key, .lens = &len, .n = 1, .answers = &answer, .values = &value};
+  bool answered = ask(terms, link, until_ns, &questions, 1, outcome);
+  text_free(&value);
+  return answered;
+}
+
 /* The answers after which a connection is as good as before, as statuses. */
 static bool is_answer(const struct order *order, memcached_return_t code, dictum_status *status) {
   if (code == MEMCACHED_SUCCESS)
@@ -186,6 +220,16 @@ static bool is_answer(const struct order *order, memcached_return_t code, dictum
   return true;
 }
 
+static bool try_order(const struct terms *terms, struct link *link, int64_t until_ns,
+                      const struct order *order, dictum_status *status, struct outcome *outcome) {
+  if (link->fresh && !greet(terms, link, until_ns, outcome))
+    return false;
+  link_limit(link, until_ns);
+  memcached_return_t code = give_order(link->memc, order);
+  *outcome = outcome_of(link, code, true);
+  return is_answer(order, code, status);
+}
+
 dictum_status exchange_order(const struct terms *terms, struct server *server, int64_t until_ns,
                              const struct order *order, dictum_error *err) {
   for (bool first = true;; first = false) {
@@ -193,11 +237,8 @@ dictum_status exchange_order(const struct terms *terms, struct server *server, i
     struct outcome outcome = {link_take(server, until_ns, &link), 0, false};
     if (outcome.code != MEMCACHED_SUCCESS)
       return fail(terms, server, &outcome, err);
-    link_limit(&link, until_ns);
-    memcached_return_t code = give_order(link.memc, order);
     dictum_status status;
-    bool answered = is_answer(order, code, &status);
-    outcome = outcome_of(&link, code, false);
+    bool answered = try_order(terms, &link, until_ns, order, &status, &outcome);
     link_give(&link, answered);
     if (answered)
       return status;

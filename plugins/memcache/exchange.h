@@ -12,6 +12,7 @@
 #define DICTUM_PLUGINS_MEMCACHE_EXCHANGE_H
 
 #include "server.h"
+#include "text.h"
 
 /** What holds for every exchange of one table. */
 struct terms {
@@ -20,20 +21,25 @@ struct terms {
   bool retries;               /**< max_try is more than 1 */
 };
 
-/** Keys for one server. All before `done` have their answers. */
+/** What the server has for one key. */
+struct answer {
+  bool found;
+  size_t off, len; /**< of the value, in questions.values */
+};
+
+/** Keys for one server. All before `done` have their answers. A command's answers count when its
+ * reply is whole, which is why values are kept here first. */
 struct questions {
   const char **keys;
   size_t *lens;
   size_t n, done;
-  /** Takes the value of key @p i. @return OK, or what ends the exchange. */
-  dictum_status (*found)(void *rock, size_t i, const char *value, size_t len);
-  void *rock;
+  struct answer *answers; /**< one for each key */
+  struct text *values;    /**< the caller's */
 };
 
-/** Asks for all keys in one command.
+/** Asks for all keys.
  * @param until_ns  on CLOCK_MONOTONIC; 0: no limit
- * @return OK when every key has its answer, those without found() being absent; RETRY, CONFIG,
- *   NOMEM: from `done` on, none has. Any thread. */
+ * @return OK when every key has its answer; RETRY, CONFIG: from `done` on, none has. Any thread. */
 dictum_status exchange_get(const struct terms *terms, struct server *server, int64_t until_ns,
                            struct questions *questions, dictum_error *err);
 

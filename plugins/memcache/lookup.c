@@ -33,9 +33,11 @@ struct batch {
   bool single; /* lookup(), not lookup_many() */
   struct item *items;
   struct text room; /* of formed keys */
-  /* For one command, and where each key stands in the batch. */
+  /* For one command: keys, where each stands in the batch, and what came back. */
   const char **ask;
   size_t *lens, *places;
+  struct answer *answers;
+  struct text values;
   bool answered; /* some server has */
   dictum_status failure;
   dictum_error *err; /* of the first failure; NULL when there is one, or nobody wants it */
@@ -49,7 +51,8 @@ static dictum_status batch_init(struct batch *batch, dictum_error *err) {
   batch->items = calloc(n, sizeof *batch->items);
   batch->ask = calloc(at_once, sizeof *batch->ask);
   batch->lens = calloc(at_once, 2 * sizeof *batch->lens);
-  if (!batch->items || !batch->ask || !batch->lens)
+  batch->answers = calloc(at_once, sizeof *batch->answers);
+  if (!batch->items || !batch->ask || !batch->lens || !batch->answers)
     return batch->table->host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
   batch->places = batch->lens + at_once;
   return DICTUM_OK;
@@ -59,7 +62,9 @@ static void batch_free(struct batch *batch) {
   free(batch->items);
   free(batch->ask);
   free(batch->lens);
+  free(batch->answers);
   text_free(&batch->room);
+  text_free(&batch->values);
 }
 
 /* The first failure is the one whose text counts. */
@@ -106,12 +111,6 @@ static dictum_status emit(struct batch *batch, size_t i, const char *value, size
                        : host->emit_at(batch->sink, i, DICTUM_OK, value, len);
 }
 
-static dictum_status take_value(void *rock, size_t i, const char *value, size_t len) {
-  struct batch *batch = rock;
-  batch->items[batch->places[i]].status = DICTUM_OK;
-  return emit(batch, batch->places[i], value, len);
-}
-
 /* The next keys for a server, from *@p from on. */
 static size_t collect(struct batch *batch, size_t server, size_t *from) {
   size_t n = 0;
@@ -126,17 +125,32 @@ static size_t collect(struct batch *batch, size_t server, size_t *from) {
   return n;
 }
 
+static void take_answers(struct batch *batch, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const struct answer *answer = &batch->answers[i];
+    const size_t place = batch->places[i];
+    dictum_status status = DICTUM_NOTFOUND;
+    if (answer->found)
+      status = emit(batch, place, batch->values.data + answer->off, answer->len);
+    if (status == DICTUM_NOMEM)
+      note_failure(batch, status);
+    batch->items[place].status = status;
+  }
+}
+
 static dictum_status ask_some(struct batch *batch, size_t server, size_t n, dictum_error *err) {
   const struct memcache *table = batch->table;
-  struct questions questions = {
-      .keys = batch->ask, .lens = batch->lens, .n = n, .found = take_value, .rock = batch};
+  text_clear(&batch->values);
+  struct questions questions = {.keys = batch->ask,
+                                .lens = batch->lens,
+                                .n = n,
+                                .answers = batch->answers,
+                                .values = &batch->values};
   dictum_status status = exchange_get(&table->terms, &table->servers.list[server],
                                       memcache_until(table, batch->call->deadline_ns), &questions,
                                       err);
-  batch->answered |= status == DICTUM_OK || questions.done > 0;
-  for (size_t i = 0; i < questions.done; i++)
-    if (batch->items[batch->places[i]].status == unasked)
-      batch->items[batch->places[i]].status = DICTUM_NOTFOUND;
+  batch->answered |= questions.done > 0;
+  take_answers(batch, questions.done);
   return status;
 }
 

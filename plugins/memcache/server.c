@@ -61,7 +61,7 @@ static dictum_status read_endpoint(struct reading *reading, struct server *serve
                                "%s: %s: missing service information: host:port is needed",
                                reading->label, text);
   size_t len = close ? (size_t)(close - text) - 1 : (size_t)(colon - text);
-  if (len == 0 || len >= MEMCACHED_NI_MAXHOST || (close && close + 1 != colon))
+  if (len == 0 || len >= MEMCACHED_NI_MAXHOST || (*text == '[' && (!close || close + 1 != colon)))
     return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: %s: bad host", reading->label,
                                text);
   server->port = port_of(colon + 1);
@@ -197,10 +197,11 @@ static memcached_st *make_connection(const struct server *server, int64_t until_
   int64_t addresses = count_addresses(server), left = left_ms(until_ns);
   if (left > addresses)
     left /= addresses;
-  if (memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1) == MEMCACHED_SUCCESS &&
-      memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)left) ==
-          MEMCACHED_SUCCESS &&
-      add_server(memc, server))
+  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
+  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)left);
+  /* One that could not connect does not try again, half-way through a batch: it is thrown away. */
+  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, INT32_MAX / 2);
+  if (add_server(memc, server))
     return memc;
   memcached_free(memc);
   return NULL;
