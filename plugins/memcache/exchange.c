@@ -54,7 +54,8 @@ static dictum_status fail(const struct terms *terms, const struct server *server
 
 /* A server that is not there, or that takes its time, will not be another one a moment later. */
 static bool is_worth_another(const struct terms *terms, const struct outcome *outcome) {
-  return terms->retries && !outcome->connecting && outcome->code != MEMCACHED_TIMEOUT;
+  return terms->retries && !outcome->connecting && outcome->code != MEMCACHED_TIMEOUT &&
+         status_of(outcome->code) != DICTUM_INVALID;
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */

@@ -25,12 +25,14 @@ check "btree: build" bin/dictum build btree:sorted
 check "btree: query" test "$(bin/dictum get btree:sorted info@example.org)" = somebody
 echo '/^info@/ matched' >rules
 check "regexp: query" test "$(bin/dictum get regexp:rules info@example.org)" = matched
+printf 'memcache = unix:/nonexistent\nbackup = lmdb:table\n' >memcache.cf
+check "memcache: query" test "$(bin/dictum get memcache:./memcache.cf info@example.org)" = somebody
 echo 'postmaster: root' >aliases
 check "postalias: build" bin/postalias hash:aliases
 check "postalias: query" test "$(bin/postalias -q postmaster hash:aliases)" = root
 bin/dictum types >listing
-for type in btree environ fail hash inline lmdb regexp static texthash; do
+for type in btree environ fail hash inline lmdb memcache regexp static texthash; do
   check "$type is listed, from no file" grep -q "^$type .*" listing
 done
-check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|lmdb|regexp) .*(unusable|\.so)" listing'
+check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|lmdb|memcache|regexp) .*(unusable|\.so)" listing'
 finish

@@ -42,6 +42,8 @@ if has bdb; then "$DICTUM" build btree:table; fi
 try_type bdb btree table
 if has lmdb; then "$DICTUM" build lmdb:table; fi
 try_type lmdb lmdb table
+printf 'memcache = unix:/nonexistent\nbackup = static:value\n' >memcache.cf
+try_type memcache memcache ./memcache.cf
 try_type regexp regexp rules
 check "static is always there" test "$("$DICTUM" get static:value key)" = value
 finish
