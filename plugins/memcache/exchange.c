@@ -3,7 +3,6 @@
 #include "exchange.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "status.h"
@@ -67,8 +66,11 @@ struct reply {
   char spill[512];
 };
 
-static size_t digits(uint64_t number) {
-  return (size_t)snprintf(NULL, 0, "%llu", (unsigned long long)number);
+static size_t digits(size_t number) {
+  size_t n = 1;
+  for (; number >= 10; number /= 10)
+    n++;
+  return n;
 }
 
 /* Replies come in the order of the keys, and those that are absent are left out. */

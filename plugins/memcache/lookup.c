@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many keys go into one command: a long line is held in memory at both ends. */
-enum { keys_at_once = 1024 };
+/* So much goes into one command, which must fit in what the system keeps for the connection: once
+ * a server stops reading, the library would wait for it anew for each key that is left. */
+enum { keys_at_once = 1024, bytes_at_once = 65536 };
 
 /* Other than any status: memcached has yet to be asked. */
 static const dictum_status unasked = (dictum_status)-1;
@@ -93,7 +94,7 @@ static void form_keys(struct batch *batch) {
       note_failure(batch, item->status);
   }
   const char *text = batch->room.data;
-  for (size_t i = 0; i < batch->n && !plain; i++) {
+  for (size_t i = 0; i < batch->n && text && !plain; i++) {
     batch->items[i].key.p = text;
     text += batch->items[i].key.n;
   }
@@ -113,11 +114,12 @@ static dictum_status emit(struct batch *batch, size_t i, const char *value, size
 
 /* The next keys for a server, from *@p from on. */
 static size_t collect(struct batch *batch, size_t server, size_t *from) {
-  size_t n = 0;
-  for (; *from < batch->n && n < keys_at_once; ++*from) {
+  size_t n = 0, bytes = 0;
+  for (; *from < batch->n && n < keys_at_once && bytes < bytes_at_once; ++*from) {
     const struct item *item = &batch->items[*from];
     if (item->server != server || item->status != unasked)
       continue;
+    bytes += item->key.n;
     batch->ask[n] = item->key.p;
     batch->lens[n] = item->key.n;
     batch->places[n++] = *from;

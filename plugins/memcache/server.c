@@ -94,10 +94,18 @@ static bool init_lock(struct server *server) {
               pthread_cond_init(&server->freed, &attr) == 0;
   pthread_condattr_destroy(&attr);
   if (done && pthread_mutex_init(&server->lock, NULL) == 0)
-    return true;
+    return server->has_lock = true;
   if (done)
     pthread_cond_destroy(&server->freed);
   return false;
+}
+
+/* Once the list is complete: a lock must stay where it is. */
+static bool init_locks(struct servers *servers) {
+  for (size_t i = 0; i < servers->n; i++)
+    if (!init_lock(&servers->list[i]))
+      return false;
+  return true;
 }
 
 static dictum_status read_server(struct reading *reading, const char *word) {
@@ -113,10 +121,8 @@ static dictum_status read_server(struct reading *reading, const char *word) {
   servers->list = list;
   struct server *server = &list[servers->n];
   *server = (struct server){.label = strdup(colon + 1)};
-  if (!server->label || !init_lock(server)) {
-    free(server->label);
+  if (!server->label)
     return nomem(reading);
-  }
   servers->n++;
   return word[0] == 'u' ? read_path(reading, server) : read_endpoint(reading, server);
 }
@@ -152,7 +158,7 @@ dictum_status servers_open(struct servers *out, const dictum_host *host, const c
   free(copy);
   if (status == DICTUM_OK && out->n == 0)
     status = host->fail(err, DICTUM_CONFIG, 0, "%s: the setting memcache names no server", label);
-  if (status == DICTUM_OK && out->n > 1 && !make_ring(out))
+  if (status == DICTUM_OK && (!init_locks(out) || (out->n > 1 && !make_ring(out))))
     status = nomem(&reading);
   return status;
 }
@@ -190,6 +196,9 @@ void link_limit(struct link *link, int64_t until_ns) {
   memcached_behavior_set(link->memc, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, (uint64_t)left_ms(until_ns));
 }
 
+/* What the system keeps of what a server has yet to read; see lookup.c. */
+enum { send_buffer_bytes = 262144 };
+
 static memcached_st *make_connection(const struct server *server, int64_t until_ns) {
   memcached_st *memc = memcached_create(NULL);
   if (!memc)
@@ -198,6 +207,7 @@ static memcached_st *make_connection(const struct server *server, int64_t until_
   if (left > addresses)
     left /= addresses;
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
+  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_SOCKET_SEND_SIZE, send_buffer_bytes);
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)left);
   /* One that could not connect does not try again, half-way through a batch: it is thrown away. */
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, INT32_MAX / 2);
@@ -280,8 +290,10 @@ void servers_close(struct servers *servers) {
     struct server *server = &servers->list[i];
     while (server->nidle > 0)
       end_connection(server->idle[--server->nidle]);
-    pthread_cond_destroy(&server->freed);
-    pthread_mutex_destroy(&server->lock);
+    if (server->has_lock) {
+      pthread_cond_destroy(&server->freed);
+      pthread_mutex_destroy(&server->lock);
+    }
     free_server(server);
   }
   if (servers->ring)

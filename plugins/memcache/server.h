@@ -31,6 +31,7 @@ struct server {
   pthread_cond_t freed;
   memcached_st *idle[server_connections_max]; /**< the one used last is the next one to be used */
   size_t nidle, nopen;                        /**< open: idle and in use */
+  bool has_lock;                              /**< lock and freed are initialized */
   atomic_bool down;                           /**< its last call failed; for messages only */
 };
 

@@ -20,6 +20,7 @@ from pair import THEIR_POSTMAP, Pair  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
 DICTUM = os.environ["DICTUM"]
+MODULE = pathlib.Path(os.environ["DICTUM_PLUGIN_DIR"]) / "dictum_memcache.so"
 OK, ABSENT, INVALID, RETRY, CONFIG = 0, 1, 65, 75, 78
 SLACK = 10  # seconds that a loaded machine may add to a time-out
 
@@ -456,6 +457,18 @@ def stopped_short():
                     )[0], 0, "a batch waits once")
 
 
+def stopped_in_a_large_batch(kind):
+    """More keys than the system keeps for a server that does not read: it is waited for once."""
+    with world(kind=kind) as (bench, server):
+        spec = bench.table(server, timeout=1)
+        asker = subprocess.Popen([program("large"), MODULE, spec], env=bench.env,
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        same(asker.stdout.readline(), b"ready\n", "a first question")
+        server.hang()
+        out = within(1, "a batch", lambda: asker.communicate(b"\n")[0])
+        same(out, b"retry 20000\n", "stopped")
+
+
 def black_hole():
     with Bench() as bench, BlackHole() as hole:
         spec = bench.table(hole, timeout=1)
@@ -602,14 +615,13 @@ def settings():
 
 def crowd():
     """32 threads and a child on one table, while the server comes and goes."""
-    module = pathlib.Path(os.environ["DICTUM_PLUGIN_DIR"]) / "dictum_memcache.so"
     with world() as (bench, server):
         spec = bench.table(server, timeout=1)
         entries = b"".join(b"user%05d@example.org mailbox of user%05d@example.org\n" % (i, i)
                            for i in range(1000))
         bench.ours.must("-i", spec, given=entries)
         seconds = int(os.environ.get("CROWD_SECONDS", "4"))
-        members = subprocess.Popen([program("crowd"), module, spec, "32", str(seconds)],
+        members = subprocess.Popen([program("crowd"), MODULE, spec, "32", str(seconds)],
                                    env=bench.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         while members.poll() is None:
             time.sleep(0.3)
@@ -630,6 +642,9 @@ def crowd():
 def cases():
     for kind in ("ipv4", "ipv6", "unix"):
         yield f"put, get and del over {kind}", lambda kind=kind: round_trip(kind)
+    for kind in ("ipv4", "unix"):
+        yield f"stopped in a large batch over {kind}", \
+            lambda kind=kind: stopped_in_a_large_batch(kind)
     for function in (by_main_cf, duplicates, digests, same_answers, same_backup, same_when_down,
                      injections, value_injections, long_keys, long_values, backup_batches,
                      backup_changes, backup_fails, absent_from_the_start, killed_and_restarted,
