@@ -230,7 +230,7 @@ struct part {
   unsigned group;
 };
 
-struct template {
+struct rules_template {
   unsigned groups; /* the highest */
   size_t nparts;   /* at least 1 */
   struct part parts[];
@@ -242,19 +242,19 @@ struct draft {
   uint64_t line;
   const char *whole; /* for messages */
   const char *zero;
-  struct template *template;
+  struct rules_template *template;
   char *end; /* where the next literal byte goes */
   bool bad;
 };
 
-static struct template *new_template(const char *text, char **storage) {
+static struct rules_template *new_template(const char *text, char **storage) {
   size_t len = strlen(text), nparts = 1, size;
   for (const char *p = text; (p = strchr(p, '$')) != NULL; p++)
     nparts++;
   if (__builtin_mul_overflow(nparts, sizeof(struct part), &size) ||
-      __builtin_add_overflow(size, sizeof(struct template) + len, &size))
+      __builtin_add_overflow(size, sizeof(struct rules_template) + len, &size))
     return NULL;
-  struct template *template = malloc(size);
+  struct rules_template *template = malloc(size);
   if (!template)
     return NULL;
   *storage = (char *)&template->parts[nparts];
@@ -273,7 +273,7 @@ static void add_text(struct draft *draft, const char *text, size_t len) {
 }
 
 static void add_group(struct draft *draft, unsigned group) {
-  struct template *template = draft->template;
+  struct rules_template *template = draft->template;
   template->parts[template->nparts - 1].group = group;
   template->parts[template->nparts++] = (struct part){draft->end, 0, 0};
   if (group > template->groups)
@@ -356,8 +356,9 @@ static void read_template(struct draft *draft) {
   }
 }
 
-dictum_status template_parse(const struct rules_origin *from, uint64_t line, const char *text,
-                             const char *zero, struct template **out, dictum_error *err) {
+dictum_status rules_template_parse(const struct rules_origin *from, uint64_t line, const char *text,
+                                   const char *zero, struct rules_template **out,
+                                   dictum_error *err) {
   *out = NULL;
   struct draft draft = {.from = from, .line = line, .whole = text, .zero = zero};
   draft.template = new_template(text, &draft.end);
@@ -366,23 +367,23 @@ dictum_status template_parse(const struct rules_origin *from, uint64_t line, con
   read_template(&draft);
   if (draft.bad) {
     rules_warn(from, line, "bad replacement syntax: skipping this rule");
-    template_free(draft.template);
+    rules_template_free(draft.template);
     return DICTUM_INVALID;
   }
   *out = draft.template;
   return DICTUM_OK;
 }
 
-void template_free(struct template *template) {
+void rules_template_free(struct rules_template *template) {
   free(template);
 }
 
-unsigned template_groups(const struct template *template) {
+unsigned rules_template_groups(const struct rules_template *template) {
   return template->groups;
 }
 
-static bool expanded_len(const struct template *template, template_group *group, const void *match,
-                         size_t *len) {
+static bool expanded_len(const struct rules_template *template, rules_template_group *group,
+                         const void *match, size_t *len) {
   *len = 0;
   for (size_t i = 0; i < template->nparts; i++) {
     const struct part *part = &template->parts[i];
@@ -393,8 +394,8 @@ static bool expanded_len(const struct template *template, template_group *group,
   return true;
 }
 
-static void expand(const struct template *template, template_group *group, const void *match,
-                   char *to) {
+static void expand(const struct rules_template *template, rules_template_group *group,
+                   const void *match, char *to) {
   for (size_t i = 0; i < template->nparts; i++) {
     const struct part *part = &template->parts[i];
     to = (char *)memcpy(to, part->text, part->len) + part->len;
@@ -406,9 +407,9 @@ static void expand(const struct template *template, template_group *group, const
   }
 }
 
-dictum_status template_emit(const struct template *template, template_group *group,
-                            const void *match, const dictum_host *host, dictum_sink *sink,
-                            dictum_error *err) {
+dictum_status rules_template_emit(const struct rules_template *template,
+                                  rules_template_group *group, const void *match,
+                                  const dictum_host *host, dictum_sink *sink, dictum_error *err) {
   if (template->groups == 0)
     return host->emit(sink, template->parts[0].text, template->parts[0].len);
   char small[1024];

@@ -89,23 +89,24 @@ dictum_status rules_find(const struct rules *rules, rules_match *match, void *su
 /* ---- replacement texts ---------------------------------------------------------------------- */
 
 /** A value with $1, ${1} or $(1) in it, where the pattern's groups go; $$ is a dollar. */
-struct template;
+struct rules_template;
 
 /** Parses @p text. Each mistake is a warning.
  * @param zero  this table's word for $0, which is not a group: "out of range"
  * @return OK; INVALID after a mistake: skip this rule; NOMEM. */
-dictum_status template_parse(const struct rules_origin *from, uint64_t line, const char *text,
-                             const char *zero, struct template **out, dictum_error *err);
+dictum_status rules_template_parse(const struct rules_origin *from, uint64_t line, const char *text,
+                                   const char *zero, struct rules_template **out,
+                                   dictum_error *err);
 /** NULL is fine. */
-void template_free(struct template *template);
+void rules_template_free(struct rules_template *template);
 /** Returns the highest group that is asked for; 0: none. */
-unsigned template_groups(const struct template *template);
+unsigned rules_template_groups(const struct rules_template *template);
 /** Returns the text of group @p n, from 1; empty when it took no part in the match. */
-typedef dictum_key template_group(const void *match, unsigned n);
+typedef dictum_key rules_template_group(const void *match, unsigned n);
 /** Emits the value. @p group and @p match may be NULL when there are no groups.
  * @return OK; NOMEM. */
-dictum_status template_emit(const struct template *template, template_group *group,
-                            const void *match, const dictum_host *host, dictum_sink *sink,
-                            dictum_error *err);
+dictum_status rules_template_emit(const struct rules_template *template,
+                                  rules_template_group *group, const void *match,
+                                  const dictum_host *host, dictum_sink *sink, dictum_error *err);
 
 #endif

@@ -44,8 +44,8 @@ struct expression {
 /* A rule, or the condition of an IF. */
 struct rule {
   struct expression first;
-  struct expression *second; /* must match too; mostly NULL */
-  struct template *value;    /* NULL for an IF */
+  struct expression *second;    /* must match too; mostly NULL */
+  struct rules_template *value; /* NULL for an IF */
 };
 
 struct table {
@@ -161,7 +161,7 @@ static void rule_release(void *released) {
     regfree(&rule->second->regex);
     free(rule->second);
   }
-  template_free(rule->value);
+  rules_template_free(rule->value);
   free(rule);
 }
 
@@ -223,18 +223,18 @@ static void read_endif(struct reading *reading, const char *text, uint64_t line)
 
 /* The value: a text with $n, or the names of files, whose content has none. */
 static dictum_status read_value(const struct reading *reading, uint64_t line, const char *text,
-                                struct template **out, dictum_error *err) {
+                                struct rules_template **out, dictum_error *err) {
   static const char zero[] = "out-of-range";
   const struct rules_origin *from = &reading->from;
   if (*text == '\0')
     rules_warn(from, line, "no replacement text: using empty string");
   if (!reading->files)
-    return template_parse(from, line, text, zero, out, err);
+    return rules_template_parse(from, line, text, zero, out, err);
   dictum_buf content = {0};
   dictum_error why = DICTUM_ERROR_INIT;
   dictum_status status = from->host->file_value(text, strlen(text), &content, &why);
   if (status == DICTUM_OK) {
-    status = template_parse(from, line, content.data, zero, out, err);
+    status = rules_template_parse(from, line, content.data, zero, out, err);
   } else if (status == DICTUM_NOMEM) {
     out_of_memory(from->host, err);
   } else {
@@ -247,9 +247,9 @@ static dictum_status read_value(const struct reading *reading, uint64_t line, co
 
 /* Compiles and adds a rule, whose @p value then belongs to the list. */
 static dictum_status add_rule(struct reading *reading, uint64_t line, const struct written *first,
-                              const struct written *second, struct template **value,
+                              const struct written *second, struct rules_template **value,
                               dictum_error *err) {
-  unsigned groups = template_groups(*value);
+  unsigned groups = rules_template_groups(*value);
   if (groups > 0 && first->negated) {
     rules_warn(&reading->from, line,
                "$number found in negative match replacement text: skipping this rule");
@@ -278,7 +278,7 @@ static dictum_status add_rule(struct reading *reading, uint64_t line, const stru
 static dictum_status read_rule(struct reading *reading, char *text, uint64_t line,
                                dictum_error *err) {
   struct written first, second;
-  struct template *value = NULL;
+  struct rules_template *value = NULL;
   dictum_status status = read_pattern(reading, line, &text, &first);
   if (status != DICTUM_OK)
     return status;
@@ -294,7 +294,7 @@ static dictum_status read_rule(struct reading *reading, char *text, uint64_t lin
   status = read_value(reading, line, text, &value, err);
   if (status == DICTUM_OK)
     status = add_rule(reading, line, &first, two ? &second : NULL, &value, err);
-  template_free(value);
+  rules_template_free(value);
   return status;
 }
 
@@ -453,17 +453,18 @@ static dictum_key capture(const void *match, unsigned n) {
 static dictum_status emit_value(const struct rule *rule, const struct subject *subject,
                                 dictum_sink *sink, dictum_error *err) {
   const dictum_host *host = subject->host;
-  size_t n = template_groups(rule->value);
+  size_t n = rules_template_groups(rule->value);
   if (n == 0)
-    return template_emit(rule->value, NULL, NULL, host, sink, err);
+    return rules_template_emit(rule->value, NULL, NULL, host, sink, err);
   regmatch_t few[10];
   regmatch_t *groups = n < sizeof few / sizeof few[0] ? few : calloc(n + 1, sizeof *groups);
   if (!groups)
     return out_of_memory(host, err);
   int code = run(&rule->first.regex, subject, n + 1, groups);
   const struct captures captures = {subject->text, groups};
-  dictum_status status = code == 0 ? template_emit(rule->value, capture, &captures, host, sink, err)
-                                   : run_failed(subject, code, &rule->first.regex);
+  dictum_status status = code == 0
+                             ? rules_template_emit(rule->value, capture, &captures, host, sink, err)
+                             : run_failed(subject, code, &rule->first.regex);
   if (groups != few)
     free(groups);
   return status;

@@ -298,17 +298,18 @@ static dictum_key group_of(const void *match, unsigned n) {
 
 static void assert_expands(const char *text, unsigned groups, const char *wanted) {
   static const char *const match[] = {"?", "one", "two", ""};
-  struct template *template;
-  assert_int_equal(template_parse(&origin, 7, text, "out of range", &template, NULL), DICTUM_OK);
-  assert_int_equal(template_groups(template), groups);
+  struct rules_template *template;
+  assert_int_equal(rules_template_parse(&origin, 7, text, "out of range", &template, NULL),
+                   DICTUM_OK);
+  assert_int_equal(rules_template_groups(template), groups);
   dictum_buf arena = {0};
   dictum_req req = {0};
   dictum_sink sink = {&req, 1, &arena, 0};
-  assert_int_equal(template_emit(template, group_of, match, &host, &sink, NULL), DICTUM_OK);
+  assert_int_equal(rules_template_emit(template, group_of, match, &host, &sink, NULL), DICTUM_OK);
   assert_int_equal(req.len, strlen(wanted));
   assert_memory_equal(arena.data + req.off, wanted, req.len);
   dictum_buf_free(&arena);
-  template_free(template);
+  rules_template_free(template);
 }
 
 static void expands_groups(void **state) {
@@ -341,9 +342,9 @@ static void expands_to_any_length(void **state) {
 }
 
 static void assert_mistake(const char *text, const char *wanted) {
-  struct template *template = (struct template *)1;
+  struct rules_template *template = (struct rules_template *)1;
   told[0] = '\0';
-  assert_int_equal(template_parse(&origin, 7, text, "out of range", &template, NULL),
+  assert_int_equal(rules_template_parse(&origin, 7, text, "out of range", &template, NULL),
                    DICTUM_INVALID);
   assert_null(template);
   char all[512];
@@ -372,12 +373,12 @@ static void tells_mistakes(void **state) {
 
 static void a_huge_number_is_out_of_any_range(void **state) {
   (void)state;
-  struct template *template;
+  struct rules_template *template;
   assert_int_equal(
-      template_parse(&origin, 7, "$18446744073709551617", "out of range", &template, NULL),
+      rules_template_parse(&origin, 7, "$18446744073709551617", "out of range", &template, NULL),
       DICTUM_OK);
-  assert_true(template_groups(template) > 1000000);
-  template_free(template);
+  assert_true(rules_template_groups(template) > 1000000);
+  rules_template_free(template);
 }
 
 int main(void) {
