@@ -65,7 +65,7 @@ dictum_status memcache_txn_begin(void *self, const dictum_txn_args *args, void *
 static dictum_status form(struct memcache_txn *txn, const dictum_key *key, dictum_key *out,
                           const char **why, dictum_error *err) {
   text_clear(&txn->room);
-  return keyform_apply(&txn->table->form, &no_deadline, key, &txn->room, out, why, err);
+  return memcache_keyform_apply(&txn->table->form, &no_deadline, key, &txn->room, out, why, err);
 }
 
 static dictum_status keep(struct memcache_txn *txn, const dictum_key *key, const dictum_key *value,
@@ -135,7 +135,7 @@ dictum_status memcache_del(void *rock, const char *key, size_t len, dictum_error
 static void make_change(const struct memcache_txn *txn, const dictum_key *key,
                         const dictum_key *value) {
   const struct memcache *table = txn->table;
-  const size_t place = servers_place(&table->servers, key->p, key->n);
+  const size_t place = memcache_servers_place(&table->servers, key->p, key->n);
   dictum_error err = DICTUM_ERROR_INIT;
   if (txn->gave_up[place])
     return;

@@ -18,7 +18,7 @@ struct outcome {
 
 static struct outcome outcome_of(const struct link *link, memcached_return_t code, bool sent) {
   struct outcome outcome = {code, 0, link->fresh && !sent};
-  if (!link->memc || status_is_odd_reply(code))
+  if (!link->memc || memcache_is_odd_reply(code))
     return outcome;
   outcome.sys_errno = memcached_last_error_errno(link->memc);
   /* The library does not always keep the number of the error behind these two. */
@@ -39,11 +39,11 @@ static dictum_status fail(const struct terms *terms, const struct server *server
   const dictum_host *host = terms->host;
   char buf[128];
   const char *text = text_of(outcome, buf, sizeof buf);
-  dictum_status status = status_of(outcome->code);
+  dictum_status status = memcache_status(outcome->code);
   /* "Absent" is no failure: it came where only a failure could. */
   if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
     status = DICTUM_RETRY;
-  if (status_is_odd_reply(outcome->code))
+  if (memcache_is_odd_reply(outcome->code))
     return host->fail(err, status, 0, "%s: unexpected memcache server reply: %s", server->label,
                       text);
   if (outcome->connecting)
@@ -54,7 +54,7 @@ static dictum_status fail(const struct terms *terms, const struct server *server
 /* A server that is not there, or that takes its time, will not be another one a moment later. */
 static bool is_worth_another(const struct terms *terms, const struct outcome *outcome) {
   return terms->retries && !outcome->connecting && outcome->code != MEMCACHED_TIMEOUT &&
-         status_of(outcome->code) != DICTUM_INVALID;
+         memcache_status(outcome->code) != DICTUM_INVALID;
 }
 
 /* ---- questions ------------------------------------------------------------------------------ */
@@ -119,7 +119,7 @@ static memcached_return_t take_replies(const struct terms *terms, struct link *l
   reply.result.count = 1;
   memcached_return_t code = MEMCACHED_SUCCESS;
   while (code == MEMCACHED_SUCCESS) {
-    link_limit(link, until_ns);
+    memcache_link_limit(link, until_ns);
     if (!memcached_fetch_result(link->memc, &reply.result, &code))
       break;
     reply.result.options = made.options;
@@ -135,7 +135,7 @@ static bool ask(const struct terms *terms, struct link *link, int64_t until_ns,
   const size_t from = questions->done;
   for (size_t i = from; i < until; i++)
     questions->answers[i] = (struct answer){0};
-  link_limit(link, until_ns);
+  memcache_link_limit(link, until_ns);
   memcached_return_t code = memcached_mget(link->memc, questions->keys + from,
                                            questions->lens + from, until - from);
   *outcome = outcome_of(link, code, false);
@@ -161,15 +161,15 @@ static bool try_get(const struct terms *terms, struct link *link, int64_t until_
   return ask(terms, link, until_ns, questions, questions->n, outcome);
 }
 
-dictum_status exchange_get(const struct terms *terms, struct server *server, int64_t until_ns,
+dictum_status memcache_get(const struct terms *terms, struct server *server, int64_t until_ns,
                            struct questions *questions, dictum_error *err) {
   for (bool first = true;; first = false) {
     struct link link;
-    struct outcome outcome = {link_take(server, until_ns, &link), 0, false};
+    struct outcome outcome = {memcache_link_take(server, until_ns, &link), 0, false};
     if (outcome.code != MEMCACHED_SUCCESS)
       return fail(terms, server, &outcome, err);
     bool answered = try_get(terms, &link, until_ns, questions, &outcome);
-    link_give(&link, answered);
+    memcache_link_give(&link, answered);
     if (answered)
       return DICTUM_OK;
     if (!first || !is_worth_another(terms, &outcome))
@@ -227,22 +227,22 @@ static bool try_order(const struct terms *terms, struct link *link, int64_t unti
                       const struct order *order, dictum_status *status, struct outcome *outcome) {
   if (link->fresh && !greet(terms, link, until_ns, outcome))
     return false;
-  link_limit(link, until_ns);
+  memcache_link_limit(link, until_ns);
   memcached_return_t code = give_order(link->memc, order);
   *outcome = outcome_of(link, code, true);
   return is_answer(order, code, status);
 }
 
-dictum_status exchange_order(const struct terms *terms, struct server *server, int64_t until_ns,
+dictum_status memcache_order(const struct terms *terms, struct server *server, int64_t until_ns,
                              const struct order *order, dictum_error *err) {
   for (bool first = true;; first = false) {
     struct link link;
-    struct outcome outcome = {link_take(server, until_ns, &link), 0, false};
+    struct outcome outcome = {memcache_link_take(server, until_ns, &link), 0, false};
     if (outcome.code != MEMCACHED_SUCCESS)
       return fail(terms, server, &outcome, err);
     dictum_status status;
     bool answered = try_order(terms, &link, until_ns, order, &status, &outcome);
-    link_give(&link, answered);
+    memcache_link_give(&link, answered);
     if (answered)
       return status;
     if (!first || !is_worth_another(terms, &outcome))

@@ -40,7 +40,7 @@ struct questions {
 /** Asks for all keys.
  * @param until_ns  on CLOCK_MONOTONIC; 0: no limit
  * @return OK when every key has its answer; RETRY, CONFIG: from `done` on, none has. Any thread. */
-dictum_status exchange_get(const struct terms *terms, struct server *server, int64_t until_ns,
+dictum_status memcache_get(const struct terms *terms, struct server *server, int64_t until_ns,
                            struct questions *questions, dictum_error *err);
 
 /** A change of one key. */
@@ -54,7 +54,7 @@ struct order {
 /** Gives an order.
  * @return OK; NOTFOUND: DELETE of a key that is not there; EXISTS: ADD of one that is; INVALID: the
  *   server does not take values of this size; RETRY; CONFIG. Any thread. */
-dictum_status exchange_order(const struct terms *terms, struct server *server, int64_t until_ns,
+dictum_status memcache_order(const struct terms *terms, struct server *server, int64_t until_ns,
                              const struct order *order, dictum_error *err);
 
 #endif

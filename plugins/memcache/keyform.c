@@ -5,8 +5,8 @@
 #include <libmemcached/memcached.h>
 #include <string.h>
 
-dictum_status keyform_open(struct keyform *form, const dictum_host *host,
-                           const dictum_open_args *args, dictum_error *err) {
+dictum_status memcache_keyform_open(struct keyform *form, const dictum_host *host,
+                                    const dictum_open_args *args, dictum_error *err) {
   const char *format = host->opt_str(args->cfg, "key_format");
   const char *digest = host->opt_str(args->cfg, "key_digest");
   *form = (struct keyform){.host = host};
@@ -21,7 +21,7 @@ dictum_status keyform_open(struct keyform *form, const dictum_host *host,
   return status;
 }
 
-void keyform_close(struct keyform *form) {
+void memcache_keyform_close(struct keyform *form) {
   template_free(&form->format);
   domains_free(form->domains);
   EVP_MD_free(form->digest);
@@ -85,9 +85,9 @@ static dictum_status expand(const struct keyform *form, const struct address *ad
   return DICTUM_NOTFOUND;
 }
 
-dictum_status keyform_apply(const struct keyform *form, const dictum_call *call,
-                            const dictum_key *key, struct text *room, dictum_key *out,
-                            const char **why, dictum_error *err) {
+dictum_status memcache_keyform_apply(const struct keyform *form, const dictum_call *call,
+                                     const dictum_key *key, struct text *room, dictum_key *out,
+                                     const char **why, dictum_error *err) {
   *why = key->n == 0 ? "empty key" : NULL;
   if (*why)
     return DICTUM_NOTFOUND;

@@ -22,10 +22,10 @@ struct keyform {
 
 /** Reads key_format, key_digest and domain. @p form is to be released also after a failure.
  * @return OK; CONFIG for a bad template, an unknown digest or a bad list; INVALID; NOMEM. */
-dictum_status keyform_open(struct keyform *form, const dictum_host *host,
-                           const dictum_open_args *args, dictum_error *err);
+dictum_status memcache_keyform_open(struct keyform *form, const dictum_host *host,
+                                    const dictum_open_args *args, dictum_error *err);
 /** Releases a form. {0} is fine. */
-void keyform_close(struct keyform *form);
+void memcache_keyform_close(struct keyform *form);
 
 /** Forms one key. Whatever comes out holds nothing that could end a command of the protocol.
  * @param room  the new key is appended to it, unless the form is plain
@@ -33,8 +33,8 @@ void keyform_close(struct keyform *form);
  * @param why   after NOTFOUND: why there can be no such key; constant text
  * @return OK; NOTFOUND; RETRY or CONFIG when a table of the domain list cannot tell; NOMEM.
  *   Any thread. */
-dictum_status keyform_apply(const struct keyform *form, const dictum_call *call,
-                            const dictum_key *key, struct text *room, dictum_key *out,
-                            const char **why, dictum_error *err);
+dictum_status memcache_keyform_apply(const struct keyform *form, const dictum_call *call,
+                                     const dictum_key *key, struct text *room, dictum_key *out,
+                                     const char **why, dictum_error *err);
 
 #endif

@@ -83,8 +83,8 @@ static void form_keys(struct batch *batch) {
   const bool plain = batch->table->form.plain;
   for (size_t i = 0; i < batch->n; i++) {
     struct item *item = &batch->items[i];
-    item->status = keyform_apply(&batch->table->form, batch->call, &batch->keys[i], &batch->room,
-                                 &item->key, &why, batch->err);
+    item->status = memcache_keyform_apply(&batch->table->form, batch->call, &batch->keys[i],
+                                          &batch->room, &item->key, &why, batch->err);
     if (item->status == DICTUM_OK) {
       item->status = unasked;
       continue;
@@ -100,8 +100,8 @@ static void form_keys(struct batch *batch) {
   }
   for (size_t i = 0; i < batch->n; i++)
     if (batch->items[i].status == unasked)
-      batch->items[i].server = servers_place(&batch->table->servers, batch->items[i].key.p,
-                                             batch->items[i].key.n);
+      batch->items[i].server = memcache_servers_place(&batch->table->servers, batch->items[i].key.p,
+                                                      batch->items[i].key.n);
 }
 
 /* ---- memcached ------------------------------------------------------------------------------ */
@@ -148,7 +148,7 @@ static dictum_status ask_some(struct batch *batch, size_t server, size_t n, dict
                                 .n = n,
                                 .answers = batch->answers,
                                 .values = &batch->values};
-  dictum_status status = exchange_get(&table->terms, &table->servers.list[server],
+  dictum_status status = memcache_get(&table->terms, &table->servers.list[server],
                                       memcache_until(table, batch->call->deadline_ns), &questions,
                                       err);
   batch->answered |= questions.done > 0;

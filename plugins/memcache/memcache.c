@@ -42,7 +42,7 @@ static const dictum_opt memcache_opts[] = {
 int64_t memcache_until(const struct memcache *table, int64_t deadline_ns) {
   if (!table->timeout_ns && !deadline_ns)
     return 0;
-  int64_t now = server_now_ns();
+  int64_t now = memcache_now_ns();
   if (!deadline_ns)
     return now + table->timeout_ns;
   int64_t left = deadline_ns - now;
@@ -52,13 +52,13 @@ int64_t memcache_until(const struct memcache *table, int64_t deadline_ns) {
 }
 
 static struct server *server_of(const struct memcache *table, const dictum_key *key) {
-  return &table->servers.list[servers_place(&table->servers, key->p, key->n)];
+  return &table->servers.list[memcache_servers_place(&table->servers, key->p, key->n)];
 }
 
 dictum_status memcache_remove(const struct memcache *table, const dictum_key *key,
                               int64_t deadline_ns, dictum_error *err) {
   const struct order order = {.kind = ORDER_DELETE, .key = *key};
-  return exchange_order(&table->terms, server_of(table, key), memcache_until(table, deadline_ns),
+  return memcache_order(&table->terms, server_of(table, key), memcache_until(table, deadline_ns),
                         &order, err);
 }
 
@@ -71,7 +71,7 @@ dictum_status memcache_store(const struct memcache *table, const dictum_key *key
                               .ttl = table->ttl,
                               .flags = table->flags};
   if (value->n <= table->terms.value_max)
-    return exchange_order(&table->terms, server_of(table, key), memcache_until(table, deadline_ns),
+    return memcache_order(&table->terms, server_of(table, key), memcache_until(table, deadline_ns),
                           &order, err);
   if (!only_new) {
     dictum_status status = memcache_remove(table, key, deadline_ns, err);
@@ -99,7 +99,7 @@ void memcache_tell(const struct memcache *table, struct server *server, const di
 
 /* What is not about the locks and connections of this process. */
 static void free_rest(struct memcache *table) {
-  keyform_close(&table->form);
+  memcache_keyform_close(&table->form);
   if (table->backup)
     table->host->tables->close(table->backup);
   free(table);
@@ -107,13 +107,13 @@ static void free_rest(struct memcache *table) {
 
 static void memcache_close(void *self) {
   struct memcache *table = self;
-  servers_close(&table->servers);
+  memcache_servers_close(&table->servers);
   free_rest(table);
 }
 
 static void memcache_forget(void *self) {
   struct memcache *table = self;
-  servers_forget(&table->servers);
+  memcache_servers_forget(&table->servers);
   free_rest(table);
 }
 
@@ -145,10 +145,10 @@ static dictum_status memcache_open(const dictum_host *host, const dictum_open_ar
   table->host = host;
   table->slot = args->slot;
   take_numbers(table, args->cfg);
-  dictum_status status = servers_open(&table->servers, host, host->opt_str(args->cfg, "memcache"),
-                                      args->name, err);
+  dictum_status status = memcache_servers_open(
+      &table->servers, host, host->opt_str(args->cfg, "memcache"), args->name, err);
   if (status == DICTUM_OK)
-    status = keyform_open(&table->form, host, args, err);
+    status = memcache_keyform_open(&table->form, host, args, err);
   if (status == DICTUM_OK)
     status = open_backup(table, args, err);
   if (status != DICTUM_OK) {

@@ -24,7 +24,7 @@ int64_t memcache_until(const struct memcache *table, int64_t deadline_ns);
 
 /** Stores a value in the server that @p key, which is formed, belongs to. Values that are too long
  * are taken out instead, as what is there is out of date.
- * @return OK; INVALID: too long; and as exchange_order() */
+ * @return OK; INVALID: too long; and as memcache_order() */
 dictum_status memcache_store(const struct memcache *table, const dictum_key *key,
                              const dictum_key *value, bool only_new, int64_t deadline_ns,
                              dictum_error *err);

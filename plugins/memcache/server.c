@@ -10,11 +10,14 @@
 #include <string.h>
 #include <time.h>
 
-int64_t server_now_ns(void) {
+int64_t memcache_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+/* The library's ring ends the process with more. */
+enum { most_servers = 100 };
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
@@ -61,7 +64,9 @@ static dictum_status read_endpoint(struct reading *reading, struct server *serve
                                "%s: %s: missing service information: host:port is needed",
                                reading->label, text);
   size_t len = close ? (size_t)(close - text) - 1 : (size_t)(colon - text);
-  if (len == 0 || len >= MEMCACHED_NI_MAXHOST || (*text == '[' && (!close || close + 1 != colon)))
+  bool is_bad = len == 0 || len >= MEMCACHED_NI_MAXHOST || *text == '/' ||
+                (*text == '[' && (!close || close + 1 != colon));
+  if (is_bad)
     return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: %s: bad host", reading->label,
                                text);
   server->port = port_of(colon + 1);
@@ -76,7 +81,7 @@ static dictum_status read_endpoint(struct reading *reading, struct server *serve
 }
 
 static dictum_status read_path(struct reading *reading, struct server *server) {
-  enum { longest = 107 }; /* sun_path of unix(7), with its NUL byte */
+  enum { longest = 107 }; /* of the 108 bytes of sun_path, see unix(7), one is for the NUL */
   if (server->label[0] != '/' || strlen(server->label) > longest)
     return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
                                "%s: %s: a socket needs a path from \"/\" on of at most %d bytes",
@@ -115,6 +120,9 @@ static dictum_status read_server(struct reading *reading, const char *word) {
                                "%s: bad memcache setting \"%s\": need inet:host:port or unix:path",
                                reading->label, word);
   struct servers *servers = reading->servers;
+  if (servers->n == most_servers)
+    return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: more than %d servers",
+                               reading->label, most_servers);
   struct server *list = realloc(servers->list, (servers->n + 1) * sizeof *list);
   if (!list)
     return nomem(reading);
@@ -143,8 +151,8 @@ static bool make_ring(struct servers *servers) {
   return done;
 }
 
-dictum_status servers_open(struct servers *out, const dictum_host *host, const char *list,
-                           const char *label, dictum_error *err) {
+dictum_status memcache_servers_open(struct servers *out, const dictum_host *host, const char *list,
+                                    const char *label, dictum_error *err) {
   static const char separators[] = ", \t\r\n";
   struct reading reading = {host, label, out, err};
   *out = (struct servers){0};
@@ -163,7 +171,7 @@ dictum_status servers_open(struct servers *out, const dictum_host *host, const c
   return status;
 }
 
-size_t servers_place(const struct servers *servers, const char *key, size_t len) {
+size_t memcache_servers_place(const struct servers *servers, const char *key, size_t len) {
   return servers->ring ? memcached_generate_hash(servers->ring, key, len) : 0;
 }
 
@@ -186,13 +194,13 @@ static int64_t count_addresses(const struct server *server) {
 static int64_t left_ms(int64_t until_ns) {
   if (until_ns == 0)
     return -1;
-  int64_t left = (until_ns - server_now_ns() + 999999) / 1000000;
+  int64_t left = (until_ns - memcache_now_ns() + 999999) / 1000000;
   if (left > INT_MAX)
     return INT_MAX;
   return left > 0 ? left : 0;
 }
 
-void link_limit(struct link *link, int64_t until_ns) {
+void memcache_link_limit(struct link *link, int64_t until_ns) {
   memcached_behavior_set(link->memc, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, (uint64_t)left_ms(until_ns));
 }
 
@@ -235,7 +243,7 @@ static bool wait_for_one(struct server *server, int64_t until_ns) {
   return true;
 }
 
-memcached_return_t link_take(struct server *server, int64_t until_ns, struct link *out) {
+memcached_return_t memcache_link_take(struct server *server, int64_t until_ns, struct link *out) {
   *out = (struct link){.server = server};
   pthread_mutex_lock(&server->lock);
   if (!wait_for_one(server, until_ns)) {
@@ -250,11 +258,11 @@ memcached_return_t link_take(struct server *server, int64_t until_ns, struct lin
   pthread_mutex_unlock(&server->lock);
   if (!out->fresh || (out->memc = make_connection(server, until_ns)))
     return MEMCACHED_SUCCESS;
-  link_give(out, false);
+  memcache_link_give(out, false);
   return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
 }
 
-void link_give(struct link *link, bool sound) {
+void memcache_link_give(struct link *link, bool sound) {
   struct server *server = link->server;
   memcached_st *ended[server_connections_max + 1];
   size_t n = 0;
@@ -285,7 +293,7 @@ static void free_server(struct server *server) {
   free(server->host);
 }
 
-void servers_close(struct servers *servers) {
+void memcache_servers_close(struct servers *servers) {
   for (size_t i = 0; i < servers->n; i++) {
     struct server *server = &servers->list[i];
     while (server->nidle > 0)
@@ -301,7 +309,7 @@ void servers_close(struct servers *servers) {
   free(servers->list);
 }
 
-void servers_forget(struct servers *servers) {
+void memcache_servers_forget(struct servers *servers) {
   for (size_t i = 0; i < servers->n; i++)
     free_server(&servers->list[i]);
   if (servers->ring)

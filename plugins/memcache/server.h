@@ -43,17 +43,17 @@ struct servers {
 
 /** Reads "inet:host:port" and "unix:path", one or several. Connects to none.
  * @param label  stands before messages
- * @param out    to be released with servers_close(), also after a failure
+ * @param out    to be released with memcache_servers_close(), also after a failure
  * @return OK; CONFIG; NOMEM. */
-dictum_status servers_open(struct servers *out, const dictum_host *host, const char *list,
-                           const char *label, dictum_error *err);
+dictum_status memcache_servers_open(struct servers *out, const dictum_host *host, const char *list,
+                                    const char *label, dictum_error *err);
 /** Ends all connections; none may be in use. {0} is fine. */
-void servers_close(struct servers *servers);
+void memcache_servers_close(struct servers *servers);
 /** The same in the child of a fork(), where the connections are the parent's: the library cannot
  * end one without a word to the server, so that they are left as they are. */
-void servers_forget(struct servers *servers);
+void memcache_servers_forget(struct servers *servers);
 /** The place in the list of the server that @p key belongs to. Any thread. */
-size_t servers_place(const struct servers *servers, const char *key, size_t len);
+size_t memcache_servers_place(const struct servers *servers, const char *key, size_t len);
 
 /** A connection that one thread has for itself for some time. */
 struct link {
@@ -66,13 +66,13 @@ struct link {
  * @param until_ns  waits for others, and later for the connection, no longer, on CLOCK_MONOTONIC;
  *   0: for ever
  * @return SUCCESS; TIMEOUT; MEMORY_ALLOCATION_FAILURE. Any thread. */
-memcached_return_t link_take(struct server *server, int64_t until_ns, struct link *out);
+memcached_return_t memcache_link_take(struct server *server, int64_t until_ns, struct link *out);
 /** Gives a connection back. One that is not @p sound is ended, and so are all idle ones: what
  * ended one has most likely ended them, too. */
-void link_give(struct link *link, bool sound);
+void memcache_link_give(struct link *link, bool sound);
 /** Limits the next wait for a reply. @param until_ns  0: no limit */
-void link_limit(struct link *link, int64_t until_ns);
+void memcache_link_limit(struct link *link, int64_t until_ns);
 
-int64_t server_now_ns(void);
+int64_t memcache_now_ns(void);
 
 #endif

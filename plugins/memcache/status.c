@@ -3,7 +3,7 @@
 #include "status.h"
 
 /* In doubt it is RETRY: that bounces no mail and loses no entry. */
-dictum_status status_of(memcached_return_t code) {
+dictum_status memcache_status(memcached_return_t code) {
   switch (code) {
   case MEMCACHED_SUCCESS:
   case MEMCACHED_STORED:
@@ -77,7 +77,7 @@ dictum_status status_of(memcached_return_t code) {
   return DICTUM_RETRY;
 }
 
-bool status_is_odd_reply(memcached_return_t code) {
+bool memcache_is_odd_reply(memcached_return_t code) {
   switch (code) {
   case MEMCACHED_UNKNOWN_READ_FAILURE:
   case MEMCACHED_PROTOCOL_ERROR:

@@ -10,9 +10,9 @@
 /** Maps a return code, also one that this library does not have yet; memcache_table(5) has the
  * table and its reasons. (memcached_return_t of libmemcached-1.0/types/return.h)
  * @return OK: found, or done; NOTFOUND; RETRY; CONFIG; INVALID. Any thread. */
-dictum_status status_of(memcached_return_t code);
+dictum_status memcache_status(memcached_return_t code);
 
 /** Did the server answer, but in a way that makes no sense here? Any thread. */
-bool status_is_odd_reply(memcached_return_t code);
+bool memcache_is_odd_reply(memcached_return_t code);
 
 #endif

@@ -67,17 +67,18 @@ static void test_every_code(void **state) {
   assert_int_equal(sizeof codes / sizeof *codes, MEMCACHED_MAXIMUM_RETURN + 1);
   for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
     assert_int_equal(codes[i].code, i);
-    assert_int_equal(status_of(codes[i].code), codes[i].status);
-    assert_int_equal(status_is_odd_reply(codes[i].code), codes[i].odd_reply);
+    assert_int_equal(memcache_status(codes[i].code), codes[i].status);
+    assert_int_equal(memcache_is_odd_reply(codes[i].code), codes[i].odd_reply);
   }
 }
 
 /* What a later library may add is in doubt. */
 static void test_unknown_codes(void **state) {
   (void)state;
-  assert_int_equal(status_of((memcached_return_t)(MEMCACHED_MAXIMUM_RETURN + 1)), DICTUM_RETRY);
-  assert_int_equal(status_of((memcached_return_t)12345), DICTUM_RETRY);
-  assert_false(status_is_odd_reply((memcached_return_t)12345));
+  assert_int_equal(memcache_status((memcached_return_t)(MEMCACHED_MAXIMUM_RETURN + 1)),
+                   DICTUM_RETRY);
+  assert_int_equal(memcache_status((memcached_return_t)12345), DICTUM_RETRY);
+  assert_false(memcache_is_odd_reply((memcached_return_t)12345));
 }
 
 int main(void) {
