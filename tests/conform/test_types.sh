@@ -1,61 +1,65 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # The conformance tests, "dictum test-plugin", on a scratch table of each type that a plugin brings.
+#
+# A type that needs more than a name has a program here, with-TYPE: "start FOLDER" prepares a table
+# in that new folder, starting a server if need be, and prints what stands behind the colon; "stop
+# FOLDER" ends it.
 . "$(dirname "$0")/../lib.sh"
+here=$(cd "$(dirname "$0")" && pwd)
 
 "$DICTUM" types --json >"$work/types"
 sed -n 's/^{"type":"\([^"]*\)","status":"ok",.*"module":"\([^"]*\)".*/\1 \2/p' "$work/types" \
   >"$work/modules"
 
-# Tables of servers want real ones.
-server=
-if grep -q '^memcache ' "$work/modules" && command -v memcached >/dev/null; then
-  mkdir "$work/memcached"
-  server=$(python3 -B "$(dirname "$0")/../servers/memcached.py" start --unix "$work/memcached")
-  eval "$server"
-  printf 'memcache = %s\nbackup = lmdb:%s\n' "$MEMCACHED" "$work/memcached/backup" >"$work/memcache.cf"
-fi
+running=
+stop() {
+  [ -z "$running" ] || "$here/with-$running" stop "$work/$running"
+  running=
+}
 cleanup() {
-  [ -z "$server" ] ||
-    python3 -B "$(dirname "$0")/../servers/memcached.py" stop "$work/memcached"
+  stop
   remove_work
 }
 
-# What stands behind the colon. A table of patterns is read from a file that must be there.
-name_for() {
-  case $1 in
-  regexp)
-    echo "/^user0*([0-9]+)@example\\.org\$/ value of \$1" >"$work/rules"
-    echo "$work/rules"
-    ;;
-  memcache) echo "$work/memcache.cf" ;;
-  *) echo "$work/scratch-$1" ;;
-  esac
+# Sets $name. False: what the type needs is not here.
+prepare() {
+  name=$work/scratch-$1
+  [ -x "$here/with-$1" ] || return 0
+  mkdir "$work/$1"
+  running=$1
+  name=$("$here/with-$1" start "$work/$1" 2>"$work/log") && [ -n "$name" ]
 }
 
-while read -r type module; do
-  if [ "$type" = memcache ] && ! [ -e "$work/memcache.cf" ]; then
-    [ -z "${TESTS_COMPLETE-}" ]
-    result $? "memcache: there is a memcached to test with"
-    continue
-  fi
-  "$DICTUM" test-plugin "$module" "$type:$(name_for "$type")" >"$work/out" 2>"$work/log"
+# The results of a test-plugin become results of ours, whatever its end was.
+try() { # TYPE MODULE
+  "$DICTUM" test-plugin "$2" "$1:$name" >"$work/out" 2>"$work/log"
   status=$?
-  # Its results become results of ours, whatever its end was.
   while IFS= read -r line; do
     case $line in
     "ok "*"# SKIP "*)
       what=${line#* - }
-      skip "$type: ${what%% # SKIP *}" "${line##* # SKIP }"
+      skip "$1: ${what%% # SKIP *}" "${line##* # SKIP }"
       ;;
-    "ok "*) result 0 "$type: ${line#* - }" ;;
-    "not ok "*) result 1 "$type: ${line#* - }" ;;
+    "ok "*) result 0 "$1: ${line#* - }" ;;
+    "not ok "*) result 1 "$1: ${line#* - }" ;;
     "1.."*) ;;
     *) echo "#   $line" ;;
     esac
   done <"$work/out"
   : >"$work/log"
-  result "$status" "test-plugin of $type ends well"
+  result "$status" "test-plugin of $1 ends well"
+}
+
+while read -r type module; do
+  if prepare "$type"; then
+    try "$type" "$module"
+  elif [ -n "${TESTS_COMPLETE-}" ]; then
+    result 1 "$type: what it needs is here"
+  else
+    skip "$type" "what it needs is not here"
+  fi
+  stop
 done <"$work/modules"
 
 if grep -q '"module":' "$work/types"; then

@@ -27,12 +27,14 @@ echo '/^info@/ matched' >rules
 check "regexp: query" test "$(bin/dictum get regexp:rules info@example.org)" = matched
 printf 'memcache = unix:/nonexistent\nbackup = lmdb:table\n' >memcache.cf
 check "memcache: query" test "$(bin/dictum get memcache:./memcache.cf info@example.org)" = somebody
+printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\n' >server.cf
+check "pgsql: no server" sh -c "bin/dictum get pgsql:$work/server.cf key; test \$? -eq 75"
 echo 'postmaster: root' >aliases
 check "postalias: build" bin/postalias hash:aliases
 check "postalias: query" test "$(bin/postalias -q postmaster hash:aliases)" = root
 bin/dictum types >listing
-for type in btree environ fail hash inline lmdb memcache regexp static texthash; do
+for type in btree environ fail hash inline lmdb memcache pgsql regexp static texthash; do
   check "$type is listed, from no file" grep -q "^$type .*" listing
 done
-check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|lmdb|memcache|regexp) .*(unusable|\.so)" listing'
+check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|lmdb|memcache|pgsql|regexp) .*(unusable|\.so)" listing'
 finish

@@ -31,6 +31,19 @@ try_type() { # PLUGIN TYPE NAME
   esac
 }
 
+# With no server there is no value to be had, but a type that is there says so.
+try_pgsql() {
+  case $left_out in
+  *" pgsql "*) try_type pgsql pgsql /nonexistent ;;
+  *)
+    printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\n' >server.cf
+    "$DICTUM" get "pgsql:$work/server.cf" key >out 2>log
+    [ $? -eq 75 ]
+    result $? "pgsql is there"
+    ;;
+  esac
+}
+
 has() {
   case $left_out in
   *" $1 "*) false ;;
@@ -44,6 +57,7 @@ if has lmdb; then "$DICTUM" build lmdb:table; fi
 try_type lmdb lmdb table
 printf 'memcache = unix:/nonexistent\nbackup = static:value\n' >memcache.cf
 try_type memcache memcache ./memcache.cf
+try_pgsql
 try_type regexp regexp rules
 check "static is always there" test "$("$DICTUM" get static:value key)" = value
 finish
