@@ -67,16 +67,20 @@ static void *thread_main(void *rock) {
   return NULL;
 }
 
-/* The host's signals are not for this thread. */
+/* The host's signals are not for this thread, and its own mask stays as it is. */
 static int start_thread(struct request *request) {
+  pthread_attr_t attr;
   pthread_t thread;
-  sigset_t all, before;
+  sigset_t all;
+  int error = pthread_attr_init(&attr);
+  if (error)
+    return error;
   sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&thread, NULL, thread_main, request);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  error = pthread_attr_setsigmask_np(&attr, &all);
   if (!error)
-    pthread_detach(thread);
+    error = pthread_create(&thread, &attr, thread_main, request);
+  pthread_attr_destroy(&attr);
   return error;
 }
 
