@@ -70,6 +70,20 @@ dictum_status rules_read(const struct rules_origin *from, rules_line *each, void
   return status == DICTUM_END ? DICTUM_OK : status;
 }
 
+dictum_status rules_file_value(const struct rules_origin *from, uint64_t line, const char *names,
+                               dictum_buf *content, dictum_error *err) {
+  dictum_error why = DICTUM_ERROR_INIT;
+  *content = (dictum_buf){0};
+  dictum_status status = from->host->file_value(names, strlen(names), content, &why);
+  if (status == DICTUM_OK)
+    return DICTUM_OK;
+  free(content->data);
+  if (status == DICTUM_NOMEM)
+    return out_of_memory(from->host, err);
+  rules_warn(from, line, "%s: skipping this rule", why.what);
+  return DICTUM_INVALID;
+}
+
 /* @p word is in lower case. */
 static bool begins_with_word(const char *text, const char *word) {
   for (; *word; text++, word++)
@@ -126,6 +140,7 @@ bool rules_delimited(char **text, char **pattern, char *delimiter) {
 
 struct entry {
   void *rule;
+  size_t block;  /* innermost IF around it, as its index + 1; 0: none */
   size_t jump;   /* of an IF: where to go on when it fails, always > 0; of a rule: 0 */
   uint64_t line; /* of an IF */
 };
@@ -135,7 +150,7 @@ struct rules {
   void (*release)(void *rule);
   struct entry *entries;
   size_t n, capacity;
-  size_t open; /* innermost IF without ENDIF, as its index + 1; its jump is the next outer one */
+  size_t open; /* innermost IF without ENDIF, as its index + 1 */
 };
 
 struct rules *rules_new(const dictum_host *host, void (*release)(void *rule)) {
@@ -174,7 +189,7 @@ dictum_status rules_add(struct rules *rules, void *rule, dictum_error *err) {
     rules->release(rule);
     return out_of_memory(rules->host, err);
   }
-  *entry = (struct entry){rule, 0, 0};
+  *entry = (struct entry){rule, rules->open, 0, 0};
   return DICTUM_OK;
 }
 
@@ -183,7 +198,6 @@ dictum_status rules_add_if(struct rules *rules, void *rule, uint64_t line, dictu
   if (status != DICTUM_OK)
     return status;
   struct entry *entry = &rules->entries[rules->n - 1];
-  entry->jump = rules->open;
   entry->line = line;
   rules->open = rules->n;
   return DICTUM_OK;
@@ -193,7 +207,7 @@ bool rules_add_endif(struct rules *rules) {
   if (rules->open == 0)
     return false;
   struct entry *entry = &rules->entries[rules->open - 1];
-  rules->open = entry->jump;
+  rules->open = entry->block;
   entry->jump = rules->n;
   return true;
 }
@@ -219,6 +233,52 @@ dictum_status rules_find(const struct rules *rules, rules_match *match, void *su
     i = status == DICTUM_NOTFOUND && entry->jump > 0 ? entry->jump : i + 1;
   }
   return DICTUM_NOTFOUND;
+}
+
+size_t rules_count(const struct rules *rules) {
+  return rules->n;
+}
+
+struct rules_entry rules_at(const struct rules *rules, size_t i) {
+  const struct entry *entry = &rules->entries[i];
+  return (struct rules_entry){entry->rule, entry->jump > 0, entry->block};
+}
+
+dictum_status rules_find_proposed(const struct rules *rules, rules_propose *propose,
+                                  void *proposals, rules_match *match, void *subject,
+                                  const void **rule) {
+  size_t inside = 0; /* innermost IF that matched and is not behind us, as its index + 1 */
+  for (size_t i = propose(proposals, 0); i < rules->n;) {
+    const struct entry *entry = &rules->entries[i];
+    while (inside > 0 && i >= rules->entries[inside - 1].jump)
+      inside = rules->entries[inside - 1].block;
+    size_t next = i + 1;
+    /* Otherwise an IF around it did not match, or was not even proposed. */
+    if (entry->block == inside) {
+      dictum_status status = match(entry->rule, subject);
+      if (status == DICTUM_OK && entry->jump == 0) {
+        *rule = entry->rule;
+        return DICTUM_OK;
+      }
+      if (status == DICTUM_OK)
+        inside = i + 1;
+      else if (status != DICTUM_NOTFOUND)
+        return status;
+      else if (entry->jump > 0)
+        next = entry->jump;
+    }
+    i = propose(proposals, next);
+  }
+  return DICTUM_NOTFOUND;
+}
+
+/* So few are tried sooner than proposed. */
+enum { few_rules = 16 };
+
+unsigned rules_index_after(const struct rules *rules, const dictum_host *host,
+                           const dictum_cfg *cfg) {
+  int64_t after = host->opt_int(cfg, "rule_index_after");
+  return after > 1 && rules->n < few_rules ? 0 : (unsigned)after;
 }
 
 /* ---- replacement texts ---------------------------------------------------------------------- */
@@ -323,9 +383,10 @@ static const char *read_reference(struct draft *draft, const char *p) {
   const char *mistake = NULL;
   if (enclosed && !enclosed_len(p, *p, &len))
     mistake = "truncated macro reference";
-  else if (!enclosed)
-    while (is_alnum(p[len]) || p[len] == '_')
-      len++;
+  else if (enclosed && draft->bad) /* postmap(1) leaves it at that, too */
+    return NULL;
+  while (!enclosed && (is_alnum(p[len]) || p[len] == '_'))
+    len++;
   if (!mistake && len == 0)
     mistake = "empty macro name";
   if (mistake) {
@@ -334,8 +395,6 @@ static const char *read_reference(struct draft *draft, const char *p) {
     draft->bad = true;
     return NULL;
   }
-  if (enclosed && draft->bad) /* postmap(1) leaves it at that, too */
-    return NULL;
   add_index(draft, enclosed ? p + 1 : p, len);
   return p + len + (enclosed ? 2 : 0);
 }

@@ -39,6 +39,12 @@ typedef dictum_status rules_line(void *table, char *text, uint64_t line, dictum_
 dictum_status rules_read(const struct rules_origin *from, rules_line *each, void *table,
                          dictum_error *err);
 
+/** Reads the files that a value names, with DICTUM_OPEN_FILES.
+ * @param content  receives their content; release its data with free()
+ * @return OK; INVALID after a warning: skip this rule; NOMEM. */
+dictum_status rules_file_value(const struct rules_origin *from, uint64_t line, const char *names,
+                               dictum_buf *content, dictum_error *err);
+
 /** How a line begins. */
 enum rules_word {
   RULES_IF,      /**< "if" in any case; the text moves behind it and the white space there */
@@ -74,7 +80,7 @@ dictum_status rules_add(struct rules *rules, void *rule, dictum_error *err);
 dictum_status rules_add_if(struct rules *rules, void *rule, uint64_t line, dictum_error *err);
 /** Ends the innermost IF. @return false when there is none. */
 bool rules_add_endif(struct rules *rules);
-/** Ends the list, and with it each IF that has no ENDIF, with a warning. */
+/** Ends the list, and with it each IF that has no ENDIF, with a warning. Nothing is added then. */
 void rules_finish(struct rules *rules, const struct rules_origin *from);
 
 /** Does @p rule match? @return OK when it does; NOTFOUND; other when that cannot be told. */
@@ -85,6 +91,37 @@ typedef dictum_status rules_match(const void *rule, void *subject);
  * @return OK; NOTFOUND; what @p match stopped with. */
 dictum_status rules_find(const struct rules *rules, rules_match *match, void *subject,
                          const void **rule);
+
+/** An entry of the list, as its index in the list tells it. */
+struct rules_entry {
+  const void *rule;
+  bool is_if;
+  size_t block; /**< the innermost IF around it, as its index + 1; 0: none */
+};
+
+/** Returns how many entries there are; each IF is one, an ENDIF none. */
+size_t rules_count(const struct rules *rules);
+/** Returns entry @p i, from 0. */
+struct rules_entry rules_at(const struct rules *rules, size_t i);
+
+/** Returns the first entry from @p from on that may match; SIZE_MAX: none. It may propose entries
+ * that do not match, but must leave out none that does. */
+typedef size_t rules_propose(void *proposals, size_t from);
+
+/** The same answer as rules_find(), by trying what @p propose does not leave out. */
+dictum_status rules_find_proposed(const struct rules *rules, rules_propose *propose,
+                                  void *proposals, rules_match *match, void *subject,
+                                  const void **rule);
+
+/** The setting that says when a table gets an index, in the same words for every type. */
+#define RULES_INDEX_OPT                                                                            \
+  {                                                                                                \
+    "rule_index_after", DICTUM_OPT_INT, "32", 0, 1000000000,                                       \
+        "lookups after which a table of rules gets an index; 0: never, 1: also a small one"        \
+  }
+/** Returns after how many lookups @p rules are worth an index; 0: never. */
+unsigned rules_index_after(const struct rules *rules, const dictum_host *host,
+                           const dictum_cfg *cfg);
 
 /* ---- replacement texts ---------------------------------------------------------------------- */
 

@@ -33,6 +33,7 @@
 #include <string.h>
 
 #include "pattern_size.h"
+#include "patterns.h"
 #include "rules.h"
 
 /* One pattern, and whether a key that it does not match is wanted. */
@@ -51,6 +52,7 @@ struct rule {
 struct table {
   const dictum_host *host;
   struct rules *rules;
+  unsigned groups; /* the highest that a value asks for */
   locale_t c_locale;
 };
 
@@ -65,6 +67,7 @@ struct reading {
 struct subject {
   const char *text;
   size_t len;
+  regmatch_t *groups; /* of the rule that answers */
   const dictum_host *host;
   dictum_error *err;
 };
@@ -202,47 +205,11 @@ static dictum_status read_if(struct reading *reading, char *text, uint64_t line,
   dictum_status status = read_pattern(reading, line, &text, &condition);
   if (status != DICTUM_OK)
     return status;
-  text += strspn(text, " \t\v\f\r\n");
-  if (*text) {
-    rules_warn(&reading->from, line, "ignoring extra text after IF statement: \"%s\"", text);
-    rules_warn(&reading->from, line,
-               "do not prepend whitespace to statements between IF and ENDIF");
-  }
+  patterns_end_of_if(&reading->from, line, text);
   status = new_rule(reading, line, &condition, REG_NOSUB, &rule, err);
   if (status != DICTUM_OK)
     return status;
   return rules_add_if(reading->table->rules, rule, line, err);
-}
-
-static void read_endif(struct reading *reading, const char *text, uint64_t line) {
-  if (!rules_add_endif(reading->table->rules))
-    rules_warn(&reading->from, line, "ignoring ENDIF without matching IF");
-  else if (*text)
-    rules_warn(&reading->from, line, "ignoring extra text after ENDIF");
-}
-
-/* The value: a text with $n, or the names of files, whose content has none. */
-static dictum_status read_value(const struct reading *reading, uint64_t line, const char *text,
-                                struct rules_template **out, dictum_error *err) {
-  static const char zero[] = "out-of-range";
-  const struct rules_origin *from = &reading->from;
-  if (*text == '\0')
-    rules_warn(from, line, "no replacement text: using empty string");
-  if (!reading->files)
-    return rules_template_parse(from, line, text, zero, out, err);
-  dictum_buf content = {0};
-  dictum_error why = DICTUM_ERROR_INIT;
-  dictum_status status = from->host->file_value(text, strlen(text), &content, &why);
-  if (status == DICTUM_OK) {
-    status = rules_template_parse(from, line, content.data, zero, out, err);
-  } else if (status == DICTUM_NOMEM) {
-    out_of_memory(from->host, err);
-  } else {
-    rules_warn(from, line, "%s: skipping this rule", why.what);
-    status = DICTUM_INVALID;
-  }
-  free(content.data);
-  return status;
 }
 
 /* Compiles and adds a rule, whose @p value then belongs to the list. */
@@ -270,6 +237,8 @@ static dictum_status add_rule(struct reading *reading, uint64_t line, const stru
     rule_release(rule);
     return status;
   }
+  if (groups > reading->table->groups)
+    reading->table->groups = groups;
   rule->value = *value;
   *value = NULL;
   return rules_add(reading->table->rules, rule, err);
@@ -290,8 +259,7 @@ static dictum_status read_rule(struct reading *reading, char *text, uint64_t lin
       return status;
     second.negated = !second.negated;
   }
-  text += strspn(text, " \t\v\f\r\n");
-  status = read_value(reading, line, text, &value, err);
+  status = patterns_value(&reading->from, line, text, reading->files, "out-of-range", &value, err);
   if (status == DICTUM_OK)
     status = add_rule(reading, line, &first, two ? &second : NULL, &value, err);
   rules_template_free(value);
@@ -306,7 +274,7 @@ static dictum_status read_line(void *context, char *text, uint64_t line, dictum_
     status = read_if(reading, text, line, err);
     break;
   case RULES_ENDIF:
-    read_endif(reading, text, line);
+    patterns_endif(reading->table->rules, &reading->from, line, text);
     break;
   case RULES_LETTERS:
     rules_warn(&reading->from, line, "ignoring unrecognized request");
@@ -429,44 +397,48 @@ static dictum_status expression_matches(const struct expression *expression,
   return (code == 0) != expression->negated ? DICTUM_OK : DICTUM_NOTFOUND;
 }
 
+/* Only a rule that answers is asked for its groups. It may be that glibc finds no match then, for
+ * patterns such as "(^a|b$)+|(c)". */
+static dictum_status find_groups(const struct rule *rule, const struct subject *subject) {
+  size_t n = template_groups(rule->value) + 1;
+  int code = run(&rule->first.regex, subject, n, subject->groups);
+  if (code == REG_NOMATCH)
+    return DICTUM_NOTFOUND;
+  return code == 0 ? DICTUM_OK : run_failed(subject, code, &rule->first.regex);
+}
+
 static dictum_status rule_matches(const void *tried, void *key) {
   const struct rule *rule = tried;
   dictum_status status = expression_matches(&rule->first, key);
+  if (status == DICTUM_OK && rule->value && template_groups(rule->value) > 0)
+    status = find_groups(rule, key);
   return status == DICTUM_OK && rule->second ? expression_matches(rule->second, key) : status;
 }
 
-/* What the groups of a pattern matched. */
-struct captures {
-  const char *text;
-  const regmatch_t *groups;
-};
-
 static dictum_key capture(const void *match, unsigned n) {
-  const struct captures *captures = match;
-  const regmatch_t *group = &captures->groups[n];
+  const struct subject *subject = match;
+  const regmatch_t *group = &subject->groups[n];
   if (group->rm_so < 0)
     return (dictum_key){"", 0};
-  return (dictum_key){captures->text + group->rm_so, (size_t)(group->rm_eo - group->rm_so)};
+  return (dictum_key){subject->text + group->rm_so, (size_t)(group->rm_eo - group->rm_so)};
 }
 
-/* Only the rule that answers is asked for its groups. */
-static dictum_status emit_value(const struct rule *rule, const struct subject *subject,
-                                dictum_sink *sink, dictum_error *err) {
-  const dictum_host *host = subject->host;
-  size_t n = rules_template_groups(rule->value);
-  if (n == 0)
-    return rules_template_emit(rule->value, NULL, NULL, host, sink, err);
+static dictum_status find(const struct table *table, struct subject *subject, dictum_sink *sink) {
   regmatch_t few[10];
-  regmatch_t *groups = n < sizeof few / sizeof few[0] ? few : calloc(n + 1, sizeof *groups);
-  if (!groups)
-    return out_of_memory(host, err);
-  int code = run(&rule->first.regex, subject, n + 1, groups);
-  const struct captures captures = {subject->text, groups};
-  dictum_status status = code == 0
-                             ? rules_template_emit(rule->value, capture, &captures, host, sink, err)
-                             : run_failed(subject, code, &rule->first.regex);
-  if (groups != few)
-    free(groups);
+  bool many = table->groups >= sizeof few / sizeof few[0];
+  subject->groups = many ? calloc(table->groups + 1, sizeof *few) : few;
+  if (!subject->groups)
+    return out_of_memory(table->host, subject->err);
+  locale_t callers = uselocale(table->c_locale);
+  const void *found;
+  dictum_status status = rules_find(table->rules, rule_matches, subject, &found);
+  uselocale(callers);
+  if (status == DICTUM_OK) {
+    const struct rule *rule = found;
+    status = template_emit(rule->value, capture, subject, table->host, sink, subject->err);
+  }
+  if (many)
+    free(subject->groups);
   return status;
 }
 
@@ -483,12 +455,7 @@ static dictum_status regexp_lookup(void *self, const dictum_call *call, const ch
 #endif
   if (!subject_init(&subject, key, len))
     return out_of_memory(table->host, err);
-  locale_t callers = uselocale(table->c_locale);
-  const void *rule;
-  dictum_status status = rules_find(table->rules, rule_matches, &subject, &rule);
-  if (status == DICTUM_OK)
-    status = emit_value(rule, &subject, sink, err);
-  uselocale(callers);
+  dictum_status status = find(table, &subject, sink);
   subject_free(&subject);
   return status;
 }

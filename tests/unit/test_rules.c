@@ -367,6 +367,9 @@ static void tells_mistakes(void **state) {
   assert_mistake("${}", "empty macro name: \"${}\"");
   assert_mistake("$1${1", "truncated macro reference: \"$1${1\"");
   assert_mistake("$(1}", "truncated macro reference: \"$(1}\"");
+  assert_mistake("$x${}", "regexp map file, line 7: non-numeric replacement index \"x\"");
+  assert_mistake("$x${", "regexp map file, line 7: non-numeric replacement index \"x\"\n"
+                         "truncated macro reference: \"$x${\"");
   assert_mistake("$x$y", "regexp map file, line 7: non-numeric replacement index \"x\"\n"
                          "regexp map file, line 7: non-numeric replacement index \"y\"");
 }
