@@ -10,18 +10,18 @@ static const char *skip_space(const char *text) {
 }
 
 dictum_status patterns_value(const struct rules_origin *from, uint64_t line, const char *text,
-                             bool files, const char *zero, struct template **out,
+                             bool files, const char *zero, struct rules_template **out,
                              dictum_error *err) {
   text = skip_space(text);
   if (*text == '\0')
     rules_warn(from, line, "no replacement text: using empty string");
   if (!files)
-    return template_parse(from, line, text, zero, out, err);
+    return rules_template_parse(from, line, text, zero, out, err);
   dictum_buf content;
   dictum_status status = rules_file_value(from, line, text, &content, err);
   if (status != DICTUM_OK)
     return status;
-  status = template_parse(from, line, content.data, zero, out, err);
+  status = rules_template_parse(from, line, content.data, zero, out, err);
   free(content.data);
   return status;
 }

@@ -9,10 +9,10 @@
 /** Reads the value behind a pattern, at @p text: a text with $n, or the names of files, whose
  * content may have them, too.
  * @param files  it names files (DICTUM_OPEN_FILES)
- * @param zero   this table's word for $0, as for template_parse()
+ * @param zero   this table's word for $0, as for rules_template_parse()
  * @return OK; INVALID after a warning: skip this rule; NOMEM. */
 dictum_status patterns_value(const struct rules_origin *from, uint64_t line, const char *text,
-                             bool files, const char *zero, struct template **out,
+                             bool files, const char *zero, struct rules_template **out,
                              dictum_error *err);
 
 /** Ends the innermost IF, or tells that there is none. @param text  what follows the word */

@@ -400,7 +400,7 @@ static dictum_status expression_matches(const struct expression *expression,
 /* Only a rule that answers is asked for its groups. It may be that glibc finds no match then, for
  * patterns such as "(^a|b$)+|(c)". */
 static dictum_status find_groups(const struct rule *rule, const struct subject *subject) {
-  size_t n = template_groups(rule->value) + 1;
+  size_t n = rules_template_groups(rule->value) + 1;
   int code = run(&rule->first.regex, subject, n, subject->groups);
   if (code == REG_NOMATCH)
     return DICTUM_NOTFOUND;
@@ -410,7 +410,7 @@ static dictum_status find_groups(const struct rule *rule, const struct subject *
 static dictum_status rule_matches(const void *tried, void *key) {
   const struct rule *rule = tried;
   dictum_status status = expression_matches(&rule->first, key);
-  if (status == DICTUM_OK && rule->value && template_groups(rule->value) > 0)
+  if (status == DICTUM_OK && rule->value && rules_template_groups(rule->value) > 0)
     status = find_groups(rule, key);
   return status == DICTUM_OK && rule->second ? expression_matches(rule->second, key) : status;
 }
@@ -435,7 +435,7 @@ static dictum_status find(const struct table *table, struct subject *subject, di
   uselocale(callers);
   if (status == DICTUM_OK) {
     const struct rule *rule = found;
-    status = template_emit(rule->value, capture, subject, table->host, sink, subject->err);
+    status = rules_template_emit(rule->value, capture, subject, table->host, sink, subject->err);
   }
   if (many)
     free(subject->groups);

@@ -4,9 +4,11 @@
  *
  *     generate source SHAPE COUNT    text to build a table of COUNT entries from
  *     generate keys SHAPE COUNT      COUNT questions to it, half of which it can answer
- *     generate rules regexp COUNT    COUNT rules of a regexp table
+ *     generate rules regexp COUNT    COUNT rules of a table of regular expressions
  *     generate hits regexp COUNT     300 questions of which each matches one of the rules
  *     generate misses regexp COUNT   300 questions that match none
+ *     generate rules cidr COUNT      COUNT networks
+ *     generate hits cidr COUNT       COUNT addresses, most of which are in one of the networks
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -179,6 +181,36 @@ static void print_misses(void) {
   }
 }
 
+/* Networks of IPv4 and some of IPv6, the small ones first, as one does. */
+static void print_networks(uint64_t count) {
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t random = mix(i + 1);
+    unsigned bits = i < count / 2 ? 24 + (unsigned)(i % 9) : 16 + (unsigned)(i % 8);
+    if (i % 8 == 7) {
+      printf("2001:db8:%lx:%lx::/64\tnetwork %lu\n", (unsigned long)(random >> 8 & 0xff),
+             (unsigned long)(random & 0xffff), (unsigned long)i);
+      continue;
+    }
+    uint32_t first = (uint32_t)(random >> 16) & ~(bits < 32 ? UINT32_MAX >> bits : 0);
+    printf("%u.%u.%u.%u/%u\tnetwork %lu\n", first >> 24, first >> 16 & 255, first >> 8 & 255,
+           first & 255, bits, (unsigned long)i);
+  }
+}
+
+/* Within the networks and beside them. */
+static void print_addresses(uint64_t count) {
+  for (uint64_t i = 0; i < count; i++) {
+    uint64_t random = mix(shuffled(i, count) + 1);
+    if (i % 8 == 7) {
+      printf("2001:db8:%lx:%lx::%lx\n", (unsigned long)(random >> 8 & 0xff),
+             (unsigned long)(random & 0xffff), (unsigned long)(i & 0xffff));
+      continue;
+    }
+    uint32_t address = (uint32_t)(random >> 16) ^ (uint32_t)(i & 0x1ff);
+    printf("%u.%u.%u.%u\n", address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
+  }
+}
+
 /* ---- the command line ----------------------------------------------------------------------- */
 
 static const struct shape *find_shape(const char *name) {
@@ -196,6 +228,10 @@ int main(int argc, char **argv) {
     print_source(shape, count);
   else if (shape && count > 0 && strcmp(what, "keys") == 0)
     print_keys(shape, count);
+  else if (count > 0 && strcmp(what, "rules") == 0 && strcmp(argv[2], "cidr") == 0)
+    print_networks(count);
+  else if (count > 0 && strcmp(what, "hits") == 0 && strcmp(argv[2], "cidr") == 0)
+    print_addresses(count);
   else if (count > 0 && strcmp(what, "rules") == 0)
     print_rules(count);
   else if (count > 0 && strcmp(what, "hits") == 0)
@@ -204,7 +240,8 @@ int main(int argc, char **argv) {
     print_misses();
   else {
     fprintf(stderr, "usage: generate source|keys SHAPE COUNT\n"
-                    "       generate rules|hits|misses regexp COUNT\n");
+                    "       generate rules|hits|misses regexp COUNT\n"
+                    "       generate rules|hits cidr COUNT\n");
     return 64;
   }
   return fflush(stdout) == 0 ? 0 : 74;

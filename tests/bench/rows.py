@@ -12,6 +12,7 @@ from results import Results
 SUFFIX = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb"}
 COLD_RUNS = 200
 RULES = 10_000
+NETWORKS = (1_000, 100_000)
 
 
 class Row:
@@ -153,10 +154,11 @@ class Cold(Query):
 
 
 class Rules(Row):
-    """Questions to a long regexp table: `hits` or `misses`."""
+    """Questions to a long table of regular expressions: `hits` or `misses`."""
 
-    def __init__(self, what, bench):
-        super().__init__(f"regexp-{what}", bench)
+    def __init__(self, kind, what, bench):
+        super().__init__(f"{kind}-{what}", bench)
+        self.kind = kind
         self.what = what
 
     def prepare(self):
@@ -164,7 +166,7 @@ class Rules(Row):
         self.questions = self.bench.data(self.what, "regexp", RULES)
 
     def words(self, who):
-        return ["-q", "-", f"regexp:{self.table}"]
+        return ["-q", "-", f"{self.kind}:{self.table}"]
 
     def given(self):
         return self.questions
@@ -179,12 +181,48 @@ class Rules(Row):
 class OpenRules(Rules):
     """The table is read and asked once."""
 
-    def __init__(self, bench):
-        super().__init__("hits", bench)
-        self.name = "regexp-open"
+    def __init__(self, kind, bench):
+        super().__init__(kind, "hits", bench)
+        self.name = f"{kind}-open"
 
     def words(self, who):
-        return ["-q", "spammer00000@bulk-000.example", f"regexp:{self.table}"]
+        return ["-q", "spammer00000@bulk-000.example", f"{self.kind}:{self.table}"]
 
     def given(self):
         return "/dev/null"
+
+
+class Networks(Row):
+    """Addresses asked of a table of `count` networks."""
+
+    questions = 2000
+
+    def __init__(self, count, bench):
+        super().__init__(f"cidr-{count}", bench)
+        self.count = count
+
+    def prepare(self):
+        self.table = self.bench.data("rules", "cidr", self.count)
+        self.addresses = self.bench.data("hits", "cidr", self.questions)
+
+    def words(self, who):
+        return ["-q", "-", f"cidr:{self.table}"]
+
+    def given(self):
+        return self.addresses
+
+
+class OpenNetworks(Networks):
+    """The table is read and asked once."""
+
+    def __init__(self, count, bench):
+        super().__init__(count, bench)
+        self.name = f"cidr-{count}-open"
+
+    def prepare(self):
+        super().prepare()
+        with open(self.table, encoding="ascii") as lines:
+            self.address = lines.readline().split("/")[0]
+
+    def words(self, who):
+        return ["-q", self.address, f"cidr:{self.table}"]

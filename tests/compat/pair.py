@@ -58,6 +58,7 @@ class Pair:
         etc = self.home / "etc"
         etc.mkdir()
         (etc / "main.cf").write_text("compatibility_level = 3.6\n" + settings)
+        os.utime(etc / "main.cf", (0, 0))  # Postfix waits for a young one to grow older
         env = {k: v for k, v in os.environ.items() if not k.startswith("MAIL_")}
         env.update(MAIL_CONFIG=str(etc), LC_ALL="C")
         self.ours = Side("ours", os.environ["POSTMAP"], os.environ["POSTALIAS"], env)
@@ -70,8 +71,11 @@ class Pair:
     def __exit__(self, *_):
         self.temp.cleanup()
 
-    def source(self, name, data):
-        """Writes a source; @return its path"""
+    def source(self, name, data, old=False):
+        """Writes a source, as one that nobody has changed for long if it is `old`; @return its
+        path"""
         path = self.home / name
         path.write_bytes(data)
+        if old:
+            os.utime(path, (0, 0))
         return path

@@ -16,7 +16,8 @@ is_file include/dictum.h
 is_file include/dictum_plugin.h
 is_file lib/libdictum.so
 is_file lib/pkgconfig/dictum.pc
-for plugin in bdb lmdb memcache regexp; do
+for plugin in $(cd "$TOP_SRCDIR/plugins" && echo */plugin.am); do
+  plugin=${plugin%/*}
   is_file "lib/dictum/dictum_$plugin.so"
   is_file "etc/dictum/dynamicmaps.cf.d/$plugin.cf"
 done
@@ -26,7 +27,8 @@ is_file share/man/man1/dictum-postmap.1
 is_file share/man/man3/libdictum.3
 is_file share/man/man7/dictum-plugin.7
 is_file share/man/man7/dictum-types.7
-for page in bdb lmdb memcache regexp; do
+for page in "$TOP_SRCDIR"/plugins/*/*_table.5; do
+  page=${page##*/} page=${page%_table.5}
   is_file "share/man/man5/${page}_table.5"
 done
 is_file share/bash-completion/completions/dictum.bash

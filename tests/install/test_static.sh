@@ -29,12 +29,17 @@ printf 'memcache = unix:/nonexistent\nbackup = lmdb:table\n' >memcache.cf
 check "memcache: query" test "$(bin/dictum get memcache:./memcache.cf info@example.org)" = somebody
 printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\n' >server.cf
 check "pgsql: no server" sh -c "bin/dictum get pgsql:$work/server.cf key; test \$? -eq 75"
+check "pcre: query" test "$(bin/postmap -q info@example.org pcre:rules)" = matched
+echo '192.0.2.0/24 matched' >networks
+check "cidr: query" test "$(bin/postmap -q 192.0.2.1 cidr:networks)" = matched
 echo 'postmaster: root' >aliases
 check "postalias: build" bin/postalias hash:aliases
 check "postalias: query" test "$(bin/postalias -q postmaster hash:aliases)" = root
 bin/dictum types >listing
-for type in btree environ fail hash inline lmdb memcache pgsql regexp static texthash; do
+# Which type is in which plugin, without the comments.
+sed 's/#.*//; s/[[:space:]].*//; /^$/d' "$TOP_SRCDIR"/plugins/*/*.cf >types
+for type in environ fail inline static texthash $(cat types); do
   check "$type is listed, from no file" grep -q "^$type .*" listing
 done
-check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|lmdb|memcache|pgsql|regexp) .*(unusable|\.so)" listing'
+check "no type is unusable for want of a file" sh -c '! grep -E "^[a-z]+ .*(unusable|\.so)" listing'
 finish

@@ -11,9 +11,10 @@ export MAIL_CONFIG="$work/etc"
 cd "$work" || exit 99
 echo 'key value' >table
 echo '/key/ value' >rules
+echo '192.0.2.0/24 value' >networks
 
-try_type() { # PLUGIN TYPE NAME
-  "$DICTUM" get "$2:$3" key >out 2>log
+try_type() { # PLUGIN TYPE NAME [KEY]
+  "$DICTUM" get "$2:$3" "${4:-key}" >out 2>log
   status=$?
   cat out >>log
   case $left_out in
@@ -59,5 +60,7 @@ printf 'memcache = unix:/nonexistent\nbackup = static:value\n' >memcache.cf
 try_type memcache memcache ./memcache.cf
 try_pgsql
 try_type regexp regexp rules
+try_type pcre pcre rules
+try_type cidr cidr networks 192.0.2.1
 check "static is always there" test "$("$DICTUM" get static:value key)" = value
 finish
