@@ -303,7 +303,7 @@ static dictum_status cidr_lookup(void *self, const dictum_call *call, const char
   return table->host->emit(sink, rule->value, rule->len);
 }
 
-static const dictum_opt cidr_opts[] = {RULES_INDEX_OPT};
+static const dictum_opt cidr_opts[] = {RULES_INDEX_OPT("16")};
 
 static const dictum_type cidr_types[] = {{
     .name = "cidr",

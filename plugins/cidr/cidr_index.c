@@ -9,7 +9,9 @@
 
 /* More entries than these on one path are tried as if there were no index. */
 enum { max_path = 256 };
-enum { none = UINT32_MAX };
+static const uint32_t none = UINT32_MAX;
+/* From so many borders on, a search begins with the first bits of the address. */
+enum { many_borders = 4096, first_bits = 16 };
 
 /* One entry of the list, before equal networks come together. */
 struct item {
@@ -19,17 +21,24 @@ struct item {
 
 /* A network that entries of the list name: one, or more in different blocks. */
 struct node {
-  uint32_t up;       /* the next network around it, or none */
-  uint32_t items, n; /* its entries, in order, within `entries` of the family */
-  uint32_t best;     /* the first entry on its path */
+  const struct node *up; /* the next network around it, or NULL */
+  uint32_t items, n;     /* its entries, in order, within `entries` of the family */
+  uint32_t best;         /* the first entry on its path */
 };
 
-/* All networks of IPv4, or of IPv6. Addresses from border `i` on, up to the next border, have the
- * answer or the innermost network what[i]. The first border is the first address of all. */
+/* Where a stretch of addresses begins that have the same networks around them. What is asked
+ * together lies together: most of a lookup is waiting for memory. */
+struct border {
+  uint64_t hi, lo;
+  const void *what; /* the rule that answers, or the innermost `struct node`; NULL: neither */
+};
+
+/* All networks of IPv4, or of IPv6. The first border is the first address of all. */
 struct family {
-  uint64_t *hi, *lo;
-  uint32_t *what;
+  struct border *borders;
   size_t nborders;
+  uint32_t
+      *starts; /* for each value of the first bits, and one more: the last border up to there */
   struct node *nodes;
   size_t nnodes;
   uint32_t *entries;
@@ -38,7 +47,7 @@ struct family {
 };
 
 struct cidr_index {
-  bool plain; /* no IF, no "!": what[] is the entry that answers, or none */
+  bool plain; /* no IF, no "!": a border has the rule that answers */
   struct family families[2];
 };
 
@@ -88,18 +97,12 @@ static bool is_dead(const struct rules *rules, const struct family *family, cons
   return !before.is_if && before.block == rules_at(rules, entry).block;
 }
 
-static void add_border(struct family *family, const struct address *at, uint32_t what) {
-  size_t last = family->nborders - 1;
-  if (family->hi[last] == at->hi && family->lo[last] == at->lo) {
-    family->what[last] = what;
-    return;
-  }
-  if (family->what[last] == what)
-    return;
-  family->hi[last + 1] = at->hi;
-  family->lo[last + 1] = at->lo;
-  family->what[last + 1] = what;
-  family->nborders++;
+static void add_border(struct family *family, const struct address *at, const void *what) {
+  struct border *last = &family->borders[family->nborders - 1];
+  if (last->hi == at->hi && last->lo == at->lo)
+    last->what = what;
+  else if (last->what != what)
+    family->borders[family->nborders++] = (struct border){at->hi, at->lo, what};
 }
 
 /* Returns false when there is no address behind @p last. */
@@ -118,17 +121,17 @@ static bool step_behind(struct address *last) {
 /* The networks that are open at some address, as a walk over all of them sees it. */
 struct walk {
   struct family *family;
-  bool plain;
+  const struct rules *rules;           /* of a plain table; else NULL */
   const struct network *networks[129]; /* each in the one before; one of each length at most */
-  uint32_t nodes[129];
+  const struct node *nodes[129];
   size_t depth;
 };
 
-static uint32_t what_is(const struct walk *walk) {
+static const void *what_is(const struct walk *walk) {
   if (walk->depth == 0)
-    return none;
-  uint32_t node = walk->nodes[walk->depth - 1];
-  return walk->plain ? walk->family->nodes[node].best : node;
+    return NULL;
+  const struct node *node = walk->nodes[walk->depth - 1];
+  return walk->rules ? rules_at(walk->rules, node->best).rule : node;
 }
 
 /* Leaves the networks that end before @p next; NULL: all. */
@@ -146,25 +149,23 @@ static void leave(struct walk *walk, const struct network *next) {
 
 static struct node *enter(struct walk *walk, const struct network *network, uint32_t items) {
   struct family *family = walk->family;
-  uint32_t number = (uint32_t)family->nnodes++;
-  struct node *node = &family->nodes[number];
-  *node = (struct node){none, items, 0, none};
+  struct node *node = &family->nodes[family->nnodes++];
+  *node = (struct node){NULL, items, 0, none};
   if (walk->depth > 0) {
     node->up = walk->nodes[walk->depth - 1];
-    node->best = family->nodes[node->up].best;
+    node->best = node->up->best;
   }
   walk->networks[walk->depth] = network;
-  walk->nodes[walk->depth++] = number;
+  walk->nodes[walk->depth++] = node;
   return node;
 }
 
 /* @p items are in order; they may go when this is done. */
 static void cut(struct family *family, const struct rules *rules, bool plain,
                 const struct item *items, size_t n) {
-  struct walk walk = {.family = family, .plain = plain};
+  struct walk walk = {.family = family, .rules = plain ? rules : NULL};
   uint32_t used = 0;
-  family->hi[0] = family->lo[0] = 0;
-  family->what[0] = none;
+  family->borders[0] = (struct border){0, 0, NULL};
   family->nborders = 1;
   for (size_t i = 0; i < n;) {
     const struct network *network = &items[i].network;
@@ -183,9 +184,8 @@ static void cut(struct family *family, const struct rules *rules, bool plain,
 }
 
 static void release_family(struct family *family) {
-  free(family->hi);
-  free(family->lo);
-  free(family->what);
+  free(family->borders);
+  free(family->starts);
   free(family->nodes);
   free(family->entries);
   free(family->negated);
@@ -193,13 +193,29 @@ static void release_family(struct family *family) {
 
 /* Gives back what the estimate was too large by. */
 static void shrink(struct family *family) {
-  void *smaller;
-  if ((smaller = realloc(family->hi, family->nborders * sizeof *family->hi)))
-    family->hi = smaller;
-  if ((smaller = realloc(family->lo, family->nborders * sizeof *family->lo)))
-    family->lo = smaller;
-  if ((smaller = realloc(family->what, family->nborders * sizeof *family->what)))
-    family->what = smaller;
+  struct border *fewer = realloc(family->borders, family->nborders * sizeof *fewer);
+  if (fewer)
+    family->borders = fewer;
+}
+
+/* Memory may be out: then a search takes longer. */
+static void make_starts(struct family *family) {
+  const size_t values = (size_t)1 << first_bits;
+  if (family->nborders < many_borders)
+    return;
+  family->starts = malloc((values + 1) * sizeof *family->starts);
+  if (!family->starts)
+    return;
+  size_t border = 0;
+  for (uint64_t value = 0; value < values; value++) {
+    uint64_t hi = value << (64 - first_bits);
+    while (border + 1 < family->nborders &&
+           (family->borders[border + 1].hi < hi ||
+            (family->borders[border + 1].hi == hi && family->borders[border + 1].lo == 0)))
+      border++;
+    family->starts[value] = (uint32_t)border;
+  }
+  family->starts[values] = (uint32_t)(family->nborders - 1);
 }
 
 /* @p count  entries of this family, negated or not */
@@ -207,18 +223,16 @@ static bool make_family(struct family *family, const struct rules *rules, bool p
                         size_t count) {
   size_t borders = 2 * count + 1;
   struct item *items = calloc(count + 1, sizeof *items);
-  family->hi = calloc(borders, sizeof *family->hi);
-  family->lo = calloc(borders, sizeof *family->lo);
-  family->what = calloc(borders, sizeof *family->what);
+  family->borders = calloc(borders, sizeof *family->borders);
   family->nodes = calloc(count + 1, sizeof *family->nodes);
   family->entries = calloc(count + 1, sizeof *family->entries);
   family->negated = calloc(count + 1, sizeof *family->negated);
-  bool good = items && family->hi && family->lo && family->what && family->nodes &&
-              family->entries && family->negated;
+  bool good = items && family->borders && family->nodes && family->entries && family->negated;
   if (good) {
     size_t n = collect(rules, v6, items, family);
     cut(family, rules, plain, items, n);
     shrink(family);
+    make_starts(family);
   }
   free(items);
   return good;
@@ -254,16 +268,21 @@ void cidr_index_free(struct cidr_index *index) {
 
 /* ---- asking it ------------------------------------------------------------------------------ */
 
-static uint32_t what_at(const struct family *family, const struct address *address) {
-  size_t base = 0;
-  for (size_t n = family->nborders; n > 1;) {
+static const void *what_at(const struct family *family, const struct address *address) {
+  size_t base = 0, n = family->nborders;
+  if (family->starts) {
+    size_t value = address->hi >> (64 - first_bits);
+    base = family->starts[value];
+    n = family->starts[value + 1] - base + 1;
+  }
+  while (n > 1) {
     size_t half = n / 2;
-    uint64_t hi = family->hi[base + half];
-    bool above = hi > address->hi || (hi == address->hi && family->lo[base + half] > address->lo);
+    const struct border *at = &family->borders[base + half];
+    bool above = at->hi > address->hi || (at->hi == address->hi && at->lo > address->lo);
     base = above ? base : base + half;
     n -= half;
   }
-  return family->what[base];
+  return family->borders[base].what;
 }
 
 /* What may match: entries on the path, in order, and those that are negated. */
@@ -294,13 +313,12 @@ static void insert(struct proposals *all, uint32_t entry) {
 }
 
 /* @return false when they are too many */
-static bool gather(const struct family *family, uint32_t node, struct proposals *all) {
-  for (; node != none; node = family->nodes[node].up) {
-    const struct node *at = &family->nodes[node];
-    if (at->n > max_path - all->npath)
+static bool gather(const struct family *family, const struct node *node, struct proposals *all) {
+  for (; node; node = node->up) {
+    if (node->n > max_path - all->npath)
       return false;
-    for (uint32_t i = 0; i < at->n; i++)
-      insert(all, family->entries[at->items + i]);
+    for (uint32_t i = 0; i < node->n; i++)
+      insert(all, family->entries[node->items + i]);
   }
   return true;
 }
@@ -308,12 +326,10 @@ static bool gather(const struct family *family, uint32_t node, struct proposals 
 dictum_status cidr_index_find(const struct cidr_index *index, const struct rules *rules,
                               rules_match *match, struct address *address, const void **rule) {
   const struct family *family = &index->families[address->v6];
-  uint32_t what = what_at(family, address);
+  const void *what = what_at(family, address);
   if (index->plain) {
-    if (what == none)
-      return DICTUM_NOTFOUND;
-    *rule = rules_at(rules, what).rule;
-    return DICTUM_OK;
+    *rule = what;
+    return what ? DICTUM_OK : DICTUM_NOTFOUND;
   }
   struct proposals all;
   all.npath = all.path_at = all.negated_at = 0;

@@ -113,10 +113,11 @@ dictum_status rules_find_proposed(const struct rules *rules, rules_propose *prop
                                   void *proposals, rules_match *match, void *subject,
                                   const void **rule);
 
-/** The setting that says when a table gets an index, in the same words for every type. */
-#define RULES_INDEX_OPT                                                                            \
+/** The setting that says when a table gets an index, in the same words for every type. @p fallback:
+ * how many lookups without it take as long as to make it, as text. */
+#define RULES_INDEX_OPT(fallback)                                                                  \
   {                                                                                                \
-    "rule_index_after", DICTUM_OPT_INT, "32", 0, 1000000000,                                       \
+    "rule_index_after", DICTUM_OPT_INT, fallback, 0, 1000000000,                                   \
         "lookups after which a table of rules gets an index; 0: never, 1: also a small one"        \
   }
 /** Returns after how many lookups @p rules are worth an index; 0: never. */

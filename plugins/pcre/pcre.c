@@ -7,6 +7,9 @@
  * bytes, in no locale; keys may hold NUL bytes. A pattern that begins with
  * (*UTF) is matched with keys of UTF-8 only.
  *
+ * A table that is asked often gets an index (rules_index.h), which gives the
+ * same answers sooner.
+ *
  * Threads: any number, without a lock. A match needs no allocation once a table
  * has been used by as many threads before.
  *
@@ -23,12 +26,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lazy.h"
 #include "patterns.h"
 #include "rules.h"
+#include "rules_index.h"
 
 /* A rule, or the condition of an IF. */
 struct rule {
   struct expression *expression;
+  char *text;                   /* of the pattern, for the index; NULL: that cannot use it */
   struct rules_template *value; /* NULL for an IF */
   uint64_t line;
   bool negated;
@@ -38,6 +44,7 @@ struct table {
   struct rules_origin from;
   struct rules *rules;
   struct matchers matchers;
+  struct lazy index;
 };
 
 /* A table that is being read. */
@@ -118,6 +125,7 @@ static dictum_status read_pattern(const struct reading *reading, uint64_t line, 
 static void rule_release(void *released) {
   struct rule *rule = released;
   expression_free(rule->expression);
+  free(rule->text);
   rules_template_free(rule->value);
   free(rule);
 }
@@ -133,6 +141,8 @@ static dictum_status new_rule(const struct reading *reading, uint64_t line,
   rule->negated = written->negated;
   rule->expression = expression_new(written->pattern, written->flags, &code, &offset);
   if (rule->expression) {
+    if (!written->negated && !(written->flags & PCRE2_EXTENDED))
+      rule->text = strdup(written->pattern); /* NULL is slower and as good */
     *out = rule;
     return DICTUM_OK;
   }
@@ -223,6 +233,7 @@ static dictum_status read_line(void *context, char *text, uint64_t line, dictum_
 
 static void pcre_close(void *self) {
   struct table *table = self;
+  rules_index_free(table->index.made);
   rules_free(table->rules);
   matchers_free(&table->matchers);
   free(table);
@@ -243,6 +254,7 @@ static dictum_status pcre_open(const dictum_host *host, const dictum_open_args *
     return status;
   }
   rules_finish(table->rules, &table->from);
+  table->index.after = rules_index_after(table->rules, host, args->cfg);
   if (args->name[0] != '{')
     host->note_file(args->slot, args->name);
   *self = table;
@@ -278,6 +290,15 @@ static dictum_status rule_matches(const void *tried, void *key) {
   return (found > 0) != rule->negated ? DICTUM_OK : DICTUM_NOTFOUND;
 }
 
+static bool rule_literals(const void *asked, struct literals *out) {
+  const struct rule *rule = asked;
+  return rule->text && literals_of(rule->text, LITERALS_PERL, out);
+}
+
+static void *make_index(const void *rules) {
+  return rules_index_new(rules, rule_literals);
+}
+
 static dictum_key capture(const void *match, unsigned n) {
   const struct subject *subject = match;
   return matcher_group(subject->matcher, subject->text, n);
@@ -292,7 +313,9 @@ static dictum_status pcre_lookup(void *self, const dictum_call *call, const char
   if (!subject.matcher)
     return out_of_memory(host, err);
   const void *found;
-  dictum_status status = rules_find(table->rules, rule_matches, &subject, &found);
+  const struct rules_index *index = lazy_get(&table->index, make_index, table->rules);
+  dictum_status status = rules_index_find(index, table->rules, (dictum_key){key, len}, rule_matches,
+                                          &subject, &found);
   if (status == DICTUM_OK) {
     const struct rule *rule = found;
     /* The rule that answers was the last that was tried: its groups are still there. */
@@ -304,11 +327,15 @@ static dictum_status pcre_lookup(void *self, const dictum_call *call, const char
   return status;
 }
 
+static const dictum_opt pcre_opts[] = {RULES_INDEX_OPT("2")};
+
 static const dictum_type pcre_types[] = {{
     .name = "pcre",
     .summary = "Perl-compatible regular expressions in order; the first that matches answers",
     .caps = DICTUM_CAP_PATTERN,
     .threads = DICTUM_THREADS_PARALLEL,
+    .opts = pcre_opts,
+    .nopts = sizeof pcre_opts / sizeof pcre_opts[0],
     .open = pcre_open,
     .close = pcre_close,
     .forget = pcre_close,

@@ -9,6 +9,9 @@
  * may hold NUL bytes (REG_STARTEND); where the C library cannot do that, a key
  * with a NUL byte is INVALID.
  *
+ * A table that is asked often gets an index (rules_index.h), which gives the
+ * same answers sooner.
+ *
  * Threads: any number. glibc holds a lock of the compiled pattern while it
  * matches, so threads that try the same rule at the same moment take turns.
  *
@@ -32,9 +35,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lazy.h"
 #include "pattern_size.h"
 #include "patterns.h"
 #include "rules.h"
+#include "rules_index.h"
 
 /* One pattern, and whether a key that it does not match is wanted. */
 struct expression {
@@ -47,6 +52,7 @@ struct rule {
   struct expression first;
   struct expression *second;    /* must match too; mostly NULL */
   struct rules_template *value; /* NULL for an IF */
+  char *text;                   /* of the first pattern, for the index; NULL: that cannot use it */
 };
 
 struct table {
@@ -54,6 +60,7 @@ struct table {
   struct rules *rules;
   unsigned groups; /* the highest that a value asks for */
   locale_t c_locale;
+  struct lazy index;
 };
 
 /* A table that is being read. */
@@ -165,6 +172,7 @@ static void rule_release(void *released) {
     free(rule->second);
   }
   rules_template_free(rule->value);
+  free(rule->text);
   free(rule);
 }
 
@@ -180,6 +188,8 @@ static dictum_status new_rule(const struct reading *reading, uint64_t line,
     free(rule);
     return status;
   }
+  if (!first->negated && (first->flags & REG_EXTENDED))
+    rule->text = strdup(first->pattern); /* NULL is slower and as good */
   *out = rule;
   return DICTUM_OK;
 }
@@ -290,6 +300,7 @@ static dictum_status read_line(void *context, char *text, uint64_t line, dictum_
 
 static void regexp_close(void *self) {
   struct table *table = self;
+  rules_index_free(table->index.made);
   rules_free(table->rules);
   if (table->c_locale)
     freelocale(table->c_locale);
@@ -322,6 +333,7 @@ static dictum_status regexp_open(const dictum_host *host, const dictum_open_args
     return status;
   }
   rules_finish(table->rules, &reading.from);
+  table->index.after = rules_index_after(table->rules, host, args->cfg);
   if (args->name[0] != '{')
     host->note_file(args->slot, args->name);
   *self = table;
@@ -423,7 +435,16 @@ static dictum_key capture(const void *match, unsigned n) {
   return (dictum_key){subject->text + group->rm_so, (size_t)(group->rm_eo - group->rm_so)};
 }
 
-static dictum_status find(const struct table *table, struct subject *subject, dictum_sink *sink) {
+static bool rule_literals(const void *asked, struct literals *out) {
+  const struct rule *rule = asked;
+  return rule->text && literals_of(rule->text, LITERALS_POSIX, out);
+}
+
+static void *make_index(const void *rules) {
+  return rules_index_new(rules, rule_literals);
+}
+
+static dictum_status find(struct table *table, struct subject *subject, dictum_sink *sink) {
   regmatch_t few[10];
   bool many = table->groups >= sizeof few / sizeof few[0];
   subject->groups = many ? calloc(table->groups + 1, sizeof *few) : few;
@@ -431,7 +452,10 @@ static dictum_status find(const struct table *table, struct subject *subject, di
     return out_of_memory(table->host, subject->err);
   locale_t callers = uselocale(table->c_locale);
   const void *found;
-  dictum_status status = rules_find(table->rules, rule_matches, subject, &found);
+  const struct rules_index *index = lazy_get(&table->index, make_index, table->rules);
+  dictum_status status = rules_index_find(index, table->rules,
+                                          (dictum_key){subject->text, subject->len}, rule_matches,
+                                          subject, &found);
   uselocale(callers);
   if (status == DICTUM_OK) {
     const struct rule *rule = found;
@@ -445,7 +469,7 @@ static dictum_status find(const struct table *table, struct subject *subject, di
 static dictum_status regexp_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                    dictum_sink *sink, dictum_error *err) {
   (void)call;
-  const struct table *table = self;
+  struct table *table = self;
   struct subject subject = {.host = table->host, .err = err};
   if (len > INT_MAX)
     return table->host->fail(err, DICTUM_INVALID, 0, "key is too long for a regular expression");
@@ -460,11 +484,15 @@ static dictum_status regexp_lookup(void *self, const dictum_call *call, const ch
   return status;
 }
 
+static const dictum_opt regexp_opts[] = {RULES_INDEX_OPT("2")};
+
 static const dictum_type regexp_types[] = {{
     .name = "regexp",
     .summary = "POSIX regular expressions in order; the first that matches answers",
     .caps = DICTUM_CAP_PATTERN,
     .threads = DICTUM_THREADS_PARALLEL,
+    .opts = regexp_opts,
+    .nopts = sizeof regexp_opts / sizeof regexp_opts[0],
     .open = regexp_open,
     .close = regexp_close,
     .forget = regexp_close,

@@ -2,6 +2,7 @@
 /* rules_target.c - feeds rules and keys to a type of pattern tables. */
 #include "rules_target.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,13 @@ static bool same(const struct answer *a, const struct answer *b) {
          memcmp(a->arena.data + a->req.off, b->arena.data + b->req.off, a->req.len) == 0;
 }
 
+static uint64_t pairs, found;
+
+void fuzz_rules_count(uint64_t *asked, uint64_t *answered) {
+  *asked = pairs;
+  *answered = found;
+}
+
 static void look_up_both(const dictum_type *type, void *const tables[2], const char *key,
                          size_t len) {
   struct answer answers[2] = {0};
@@ -84,8 +92,12 @@ static void look_up_both(const dictum_type *type, void *const tables[2], const c
   memcpy(copy, key, len);
   for (int i = 0; i < 2; i++)
     look_up(type, tables[i], copy, len, &answers[i]);
-  if (!same(&answers[0], &answers[1]))
+  pairs++;
+  found += answers[0].status == DICTUM_OK;
+  if (!same(&answers[0], &answers[1])) {
+    fprintf(stderr, "with an index, the answer is another for the key \"%.*s\"\n", (int)len, copy);
     abort();
+  }
   free(copy);
   for (int i = 0; i < 2; i++)
     dictum_buf_free(&answers[i].arena);

@@ -21,4 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int fuzz_rules(const dictum_type *type, bool (*skip)(const char *rules), const uint8_t *data,
                size_t size);
 
+/** Tells how many questions were asked so far, and how many of them had an answer. */
+void fuzz_rules_count(uint64_t *asked, uint64_t *answered);
+
 #endif
