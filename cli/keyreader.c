@@ -9,13 +9,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_CAPACITY = 256 * 1024 };
+enum { FIRST_CAPACITY = 256 * 1024, MAX_CAPACITY = 256 * 1024 * 1024 };
 
 struct keyreader {
   int fd;
@@ -60,8 +59,9 @@ void keyreader_close(struct keyreader *reader) {
   free(reader);
 }
 
-/* Moves what is left to the front, and makes room for at least one more byte. */
-static bool make_room(struct keyreader *reader) {
+/* Moves what is left to the front, and makes room for at least one more byte.
+ * @return 0, or an errno. */
+static int make_room(struct keyreader *reader) {
   if (reader->start > 0) {
     memmove(reader->data, reader->data + reader->start, reader->end - reader->start);
     reader->end -= reader->start;
@@ -69,23 +69,22 @@ static bool make_room(struct keyreader *reader) {
     reader->start = 0;
   }
   if (reader->end < reader->capacity)
-    return true;
-  if (reader->capacity > SIZE_MAX / 2)
-    return false;
+    return 0;
+  if (reader->capacity >= MAX_CAPACITY)
+    return EMSGSIZE;
   char *bigger = realloc(reader->data, reader->capacity * 2);
   if (!bigger)
-    return false;
+    return ENOMEM;
   reader->data = bigger;
   reader->capacity *= 2;
-  return true;
+  return 0;
 }
 
 /* Reads once; what comes of it is in the reader. */
 static void read_more(struct keyreader *reader) {
-  if (!make_room(reader)) {
-    reader->failed = ENOMEM;
+  reader->failed = make_room(reader);
+  if (reader->failed)
     return;
-  }
   ssize_t got;
   do
     got = read(reader->fd, reader->data + reader->end, reader->capacity - reader->end);

@@ -17,7 +17,7 @@ void keyreader_close(struct keyreader *reader);
 /** Sets key and keylen of up to @p max requests; waits only while there is no key at all.
  * Keys live until the next call.
  * @param n  0 at the end of the input
- * @return OK; CONFIG when reading fails; NOMEM. */
+ * @return OK; CONFIG when reading fails, or a key is longer than 256 MiB; NOMEM. */
 dictum_status keyreader_next(struct keyreader *reader, dictum_req *reqs, size_t max, size_t *n,
                              dictum_error *err);
 /** False when the next keyreader_next() may have to wait: time to flush what was answered. */

@@ -111,21 +111,17 @@ static int parse(struct postmap *run, int argc, char **argv) {
   return 0;
 }
 
-static bool in_message_mode(const struct postmap *run) {
-  return run->body || run->header;
-}
-
 static int check(struct postmap *run) {
   if (run->json && !run->query && !run->dump) {
     message("fatal", "option -j requires -q or -s");
     return FATAL;
   }
   bool from_input = run->query && strcmp(run->query, "-") == 0;
-  if ((in_message_mode(run) || run->mime) && !from_input) {
+  if ((postmap_reads_message(run) || run->mime) && !from_input) {
     message("fatal", "specify -b -h or -m only with \"-q -\"");
     return FATAL;
   }
-  if (run->mime && !in_message_mode(run))
+  if (run->mime && !postmap_reads_message(run))
     message("warning", "ignoring -m option without -b or -h");
   return 0;
 }
@@ -147,7 +143,7 @@ static int start(struct postmap *run) {
     return fatal(&err);
   bool utf8 = settings_bool(run->settings, "smtputf8_enable");
   messages_utf8(utf8);
-  if (utf8 && !run->no_utf8 && (!in_message_mode(run) || run->utf8_in_messages))
+  if (utf8 && !run->no_utf8 && (!postmap_reads_message(run) || run->utf8_in_messages))
     run->open_flags |= DICTUM_OPEN_UTF8;
   dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
   opts.event = postmap_event;
@@ -170,10 +166,8 @@ static int act(struct postmap *run) {
     return postmap_delete(run);
   if (!run->query)
     return postmap_build(run);
-  if (in_message_mode(run)) {
-    message("fatal", "message input (options -b and -h) is not supported yet");
-    return FATAL;
-  }
+  if (postmap_reads_message(run))
+    return postmap_query_message(run);
   return strcmp(run->query, "-") == 0 ? postmap_query_batch(run) : postmap_query(run);
 }
 

@@ -36,15 +36,21 @@ struct postmap {
   dictum_ctx *ctx;
 };
 
+/** True with -b or -h: the keys are the headers and lines of a message. */
+static inline bool postmap_reads_message(const struct postmap *run) {
+  return run->body || run->header;
+}
+
 int postmap_main(int argc, char **argv);
 int postalias_main(int argc, char **argv);
 /** Parses the command line, does what it says, and returns the exit status. */
 int postmap_run(const struct face *face, int argc, char **argv);
 
-/* The five things to do. Each returns the exit status. */
+/* The things to do. Each returns the exit status. */
 int postmap_build(struct postmap *run);
 int postmap_query(struct postmap *run);
 int postmap_query_batch(struct postmap *run);
+int postmap_query_message(struct postmap *run);
 int postmap_delete(struct postmap *run);
 int postmap_dump(struct postmap *run);
 

@@ -142,7 +142,8 @@ int postmap_failed(const struct postmap *run, const dictum_table *table, const c
   /* The table `fail` has nothing to say. */
   if (strcmp(label.type, "fail") != 0 && err->what[0] != '\0')
     warn_reason(label, err);
-  if (err->status == DICTUM_RETRY || run->face->errors_have_errno)
+  bool has_errno = run->face->errors_have_errno || postmap_reads_message(run);
+  if (err->status == DICTUM_RETRY || has_errno)
     message("fatal", "table %s:%s: %s error: %s", LABEL(label), operation,
             err->sys_errno ? strerror(err->sys_errno) : "Application error");
   else

@@ -38,6 +38,9 @@ static const struct known {
     {"berkeley_db_create_buffer_size", NUMBER, "16777216", 1},
     {"berkeley_db_read_buffer_size", NUMBER, "131072", 1},
     {"lmdb_map_size", NUMBER, "16777216", 1},
+    {"header_size_limit", NUMBER, "102400", 1},
+    {"mime_boundary_length_limit", NUMBER, "2048", 1},
+    {"mime_nesting_limit", NUMBER, "100", 1},
     {"smtputf8_enable", BOOLEAN, "${{$compatibility_level} <level {1} ? {no} : {yes}}", 0},
     {"import_environment", TEXT,
      "MAIL_CONFIG MAIL_DEBUG MAIL_LOGTAG TZ XAUTHORITY DISPLAY LANG=C POSTLOG_SERVICE "
