@@ -133,6 +133,9 @@ static void print(struct batch *batch) {
                   answer->len);
     batch->found = true;
   }
+  /* What was said of the key before another table failed. */
+  if ((batch->failed || batch->untold) && batch->answers[batch->n].refused)
+    warn_refused(batch, &batch->keys[batch->n]);
 }
 
 static bool answer_keys(struct batch *batch) {

@@ -113,6 +113,8 @@ static dictum_status split_key_value(const dictum_source *source, struct line *l
 static dictum_status split_alias(dictum_source *source, const struct line *line,
                                  dictum_entry *entry, dictum_error *err) {
   const char *mistake;
+  if (line->len == 0) /* nothing comes before its NUL byte, which has been told */
+    return DICTUM_INVALID;
   if (alias_split(line->text, line->len, &source->name, &source->value, &mistake) != DICTUM_OK)
     return error_nomem(err);
   if (mistake) {
