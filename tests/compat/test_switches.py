@@ -35,7 +35,7 @@ KEYS = ["k", "K", "Key", "other", "É", "é", "\xff", "a b", "\"a b\"", "", "dup
 VALUES = ["v", "V  w", "\"q\"", "É", "#", "x:", "a, b", "FILE", "FILE, FILE", "/nonexistent", "\xff",
           "dmFsdWU=", "(c)", "ü" * 30]
 ODD_LINES = ["# comment", "", "   ", " continued", "keyonly", ": x", "\"open x", "no\\", "\xff \xff",
-             "k: v", "a@b: c", "x , y: z", "\0", "nul\0 x", "name: \"q\\\"r\" , |/cmd", "\ufeffk v"]
+             "k: v", "a@b: c", "x , y: z", "nul\0 x", "name: \"q\\\"r\" , |/cmd", "\ufeffk v"]
 RULES = [b"/^k/ <$0>", b"/(k)(.*)/ [$1][$2]", b"/^$/ empty", b"!/x/ $1", b"if /K/\n/e/ E\nendif",
          b"/a b/ two", b"/(/ bad", b"/./", b"endif", b"/k/i case", b"oops", b"/(.)/FILE", b"/(.)/ FILE"]
 
@@ -124,6 +124,8 @@ class Maker:
             words = words[:2]
         words += [f"-{c}" for c in self.switches()]
         operands = [self.operand(kind) for _ in range(self.rng.choice([1, 1, 1, 1, 2, 3, 0]))]
+        if action.startswith("d"):  # here, it fails before it looks at the key
+            operands = [operand for operand in operands if operand != "fail:x"]
         if any(o.startswith("lmdb:") for o in operands):
             words, given = self.without_empty_keys(words, given)
         return [*words, *operands], given
