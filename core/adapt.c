@@ -94,7 +94,7 @@ static dictum_status adapt_lookup(struct node *node, const dictum_call *call,
     return DICTUM_OK;
   }
   const dictum_type *ops = &leaf_type(leaf)->ops;
-  const dictum_key *form = ops->caps & DICTUM_CAP_PATTERN ? keys->raw : keys->folded;
+  const dictum_key *form = leaf_caps(leaf) & DICTUM_CAP_PATTERN ? keys->raw : keys->folded;
   if (keys->n > 1 && ops->lookup_many)
     status = lookup_batch(leaf, self, call, form, sink, err);
   else
@@ -139,7 +139,7 @@ static dictum_status adapt_iter_open(struct node *node, const dictum_call *call,
   struct session *session;
   status = new_session(iter, &session, err);
   if (status == DICTUM_OK) {
-    if (leaf_type(leaf)->ops.caps & DICTUM_CAP_ITERATE)
+    if (leaf_caps(leaf) & DICTUM_CAP_ITERATE)
       status = leaf_type(leaf)->ops.iter_open(self, call, &session->plugins, err);
     else
       status = refuse_unsupported(leaf, "sequence", err);
@@ -179,7 +179,7 @@ static dictum_status begin_txn(struct leaf *leaf, void *self, const dictum_txn_a
   const uint32_t needed = args->mode == DICTUM_TXN_REPLACE_ALL
                               ? DICTUM_CAP_REPLACE
                               : DICTUM_CAP_UPDATE | DICTUM_CAP_DELETE;
-  if (!(ops->caps & needed))
+  if (!(leaf_caps(leaf) & needed))
     return refuse_unsupported(leaf, "update", err);
   struct session *session;
   dictum_status status = new_session(txn, &session, err);
@@ -303,8 +303,7 @@ static void adapt_abort(struct node *node, void *txn) {
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static uint32_t adapt_caps(const struct node *node) {
-  const struct type *type = leaf_type((const struct leaf *)node);
-  return type ? type->ops.caps : 0;
+  return leaf_caps((const struct leaf *)node);
 }
 
 static void adapt_describe(const struct node *node, dictum_table_info *info) {

@@ -70,6 +70,10 @@ static void host_note_file(dictum_slot *slot, const char *path) {
     free(copy);
 }
 
+static void host_note_caps(dictum_slot *slot, uint32_t caps) {
+  atomic_store(&slot->caps, caps | SLOT_CAPS_NOTED);
+}
+
 static dictum_status host_file_value(const char *names, size_t len, dictum_buf *out,
                                      dictum_error *err) {
   return file_value(names, len, out, err);
@@ -118,4 +122,5 @@ const dictum_host host_services = {
     .lines_close = lines_service_close,
     .file_value = host_file_value,
     .tables = &host_tables,
+    .note_caps = host_note_caps,
 };

@@ -112,9 +112,7 @@ static void adopt_process(struct leaf *leaf) {
 
 /* Tables that may come back: others are told about once, by the one who opens them. */
 static bool may_heal(const struct leaf *leaf) {
-  const struct type *type = leaf_type(leaf);
-  return (leaf->slot.flags & DICTUM_OPEN_DEGRADE) ||
-         (type && (type->ops.caps & DICTUM_CAP_NETWORK));
+  return (leaf->slot.flags & DICTUM_OPEN_DEGRADE) || (leaf_caps(leaf) & DICTUM_CAP_NETWORK);
 }
 
 static void report(struct leaf *leaf, dictum_status status, const dictum_error *why,

@@ -36,6 +36,15 @@ static inline struct type *leaf_type(const struct leaf *leaf) {
   return atomic_load_explicit(&leaf->type, memory_order_acquire);
 }
 
+/** What the table can do: what it said of itself, or else what its type can. */
+static inline uint32_t leaf_caps(const struct leaf *leaf) {
+  uint32_t noted = atomic_load_explicit(&leaf->slot.caps, memory_order_acquire);
+  if (noted)
+    return noted & ~SLOT_CAPS_NOTED;
+  const struct type *type = leaf_type(leaf);
+  return type ? type->ops.caps : 0;
+}
+
 /** Makes a leaf that is not open. NULL when memory is out. */
 struct leaf *leaf_new(dictum_ctx *ctx, const char *type, const char *name, const char *spec,
                       uint32_t flags);

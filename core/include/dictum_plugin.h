@@ -148,6 +148,9 @@ typedef struct dictum_host {
    * CONFIG when one cannot be read; @p err has the text. */
   dictum_status (*file_value)(const char *names, size_t len, dictum_buf *out, dictum_error *err);
   const dictum_tables *tables;
+  /** Tells, within open(), what this one table can do where that is not what its type can: a table
+   * that stands for another one. DICTUM_CAP_*; its methods must be there. */
+  void (*note_caps)(dictum_slot *slot, uint32_t caps);
 } dictum_host;
 
 /** How a setting's text is understood. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "leaf.h"
 
 static dictum_status emit_at(dictum_sink *sink, size_t i, const char *value) {
   return host_services.emit_at(sink, i, DICTUM_OK, value, strlen(value));
@@ -65,12 +66,26 @@ static void failure_is_one_printable_line(void **state) {
   assert_int_equal((host_services.fail)(NULL, DICTUM_CONFIG, 0, "nobody hears"), DICTUM_CONFIG);
 }
 
+static void a_table_may_differ_from_its_type(void **state) {
+  (void)state;
+  struct type type = {.ops = {.caps = DICTUM_CAP_ITERATE | DICTUM_CAP_NETWORK}};
+  struct leaf leaf = {0};
+  assert_int_equal(leaf_caps(&leaf), 0);
+  atomic_store(&leaf.type, &type);
+  assert_int_equal(leaf_caps(&leaf), DICTUM_CAP_ITERATE | DICTUM_CAP_NETWORK);
+  host_services.note_caps(&leaf.slot, DICTUM_CAP_PATTERN);
+  assert_int_equal(leaf_caps(&leaf), DICTUM_CAP_PATTERN);
+  host_services.note_caps(&leaf.slot, 0);
+  assert_int_equal(leaf_caps(&leaf), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_value_ends_in_nul),
       cmocka_unit_test(answers_may_come_in_any_order),
       cmocka_unit_test(answer_to_nothing_is_refused),
       cmocka_unit_test(failure_is_one_printable_line),
+      cmocka_unit_test(a_table_may_differ_from_its_type),
   };
   return cmocka_run_group_tests_name("host", tests, NULL, NULL);
 }
