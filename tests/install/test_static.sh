@@ -32,6 +32,7 @@ check "pgsql: no server" sh -c "bin/dictum get pgsql:$work/server.cf key; test \
 check "pcre: query" test "$(bin/postmap -q info@example.org pcre:rules)" = matched
 echo '192.0.2.0/24 matched' >networks
 check "cidr: query" test "$(bin/postmap -q 192.0.2.1 cidr:networks)" = matched
+check "proxy: query" test "$(bin/dictum get proxy:static:value info@example.org)" = value
 echo 'postmaster: root' >aliases
 check "postalias: build" bin/postalias hash:aliases
 check "postalias: query" test "$(bin/postalias -q postmaster hash:aliases)" = root

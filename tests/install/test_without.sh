@@ -32,15 +32,14 @@ try_type() { # PLUGIN TYPE NAME [KEY]
   esac
 }
 
-# With no server there is no value to be had, but a type that is there says so.
-try_pgsql() {
+# A type of a server that is not here: what is outside of its "domain" is no key of it.
+try_absence() { # PLUGIN TYPE NAME
   case $left_out in
-  *" pgsql "*) try_type pgsql pgsql /nonexistent ;;
+  *" $1 "*) try_type "$@" ;;
   *)
-    printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\n' >server.cf
-    "$DICTUM" get "pgsql:$work/server.cf" key >out 2>log
-    [ $? -eq 75 ]
-    result $? "pgsql is there"
+    "$DICTUM" get "$2:$3" key >out 2>log
+    [ $? -eq 1 ] && ! [ -s out ] && ! [ -s log ]
+    result $? "$2 is there"
     ;;
   esac
 }
@@ -58,7 +57,11 @@ if has lmdb; then "$DICTUM" build lmdb:table; fi
 try_type lmdb lmdb table
 printf 'memcache = unix:/nonexistent\nbackup = static:value\n' >memcache.cf
 try_type memcache memcache ./memcache.cf
-try_pgsql
+printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\ndomain = example.org\n' >pgsql.cf
+try_absence pgsql pgsql ./pgsql.cf
+try_type net proxy static:value
+printf 'domain = example.org\n' >redis.cf
+try_absence redis redis ./redis.cf
 try_type regexp regexp rules
 try_type pcre pcre rules
 try_type cidr cidr networks 192.0.2.1

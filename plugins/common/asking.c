@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* asking.c - the keys of one call, lookup or lookup_many, and what becomes of each. */
+#include "asking.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+struct asking asking_one(const dictum_host *host, const dictum_call *call, const dictum_key *key,
+                         dictum_sink *sink, dictum_error *err) {
+  return (struct asking){.host = host,
+                         .call = call,
+                         .keys = key,
+                         .n = 1,
+                         .sink = sink,
+                         .err = err,
+                         .only = DICTUM_NOTFOUND};
+}
+
+struct asking asking_many(const dictum_host *host, const dictum_call *call, const dictum_key *keys,
+                          size_t n, dictum_sink *sink, dictum_error *err) {
+  return (struct asking){
+      .host = host, .call = call, .keys = keys, .n = n, .sink = sink, .batch = true, .err = err};
+}
+
+static void settle(struct asking *asking, size_t i, dictum_status status, const char *value,
+                   size_t len) {
+  dictum_status done = DICTUM_OK;
+  if (asking->batch)
+    done = asking->host->emit_at(asking->sink, i, status, value, len);
+  else if (status == DICTUM_OK)
+    done = asking->only = asking->host->emit(asking->sink, value, len);
+  else
+    asking->only = status;
+  if (done != DICTUM_OK)
+    asking->worst = done;
+}
+
+void asking_found(struct asking *asking, size_t i, const char *value, size_t len) {
+  asking->definite++;
+  settle(asking, i, DICTUM_OK, value, len);
+}
+
+void asking_absent(struct asking *asking, size_t i) {
+  asking->definite++;
+  settle(asking, i, DICTUM_NOTFOUND, NULL, 0);
+}
+
+void asking_failed(struct asking *asking, size_t i, dictum_status status, int sys_errno,
+                   const char *fmt, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, fmt);
+  vsnprintf(text, sizeof text, fmt, args);
+  va_end(args);
+  if (!asking->told)
+    asking->host->fail(asking->err, status, sys_errno, "%s", text);
+  asking->told = true;
+  asking->worst = status;
+  settle(asking, i, status, NULL, 0);
+}
+
+dictum_status asking_status(const struct asking *asking) {
+  if (!asking->batch)
+    return asking->only;
+  return asking->definite > 0 && asking->worst != DICTUM_NOMEM ? DICTUM_OK : asking->worst;
+}
