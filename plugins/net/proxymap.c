@@ -11,8 +11,8 @@ enum { longest_reply = 4 * 1024 * 1024 };
 
 /* Bits of "flags", as seen on the wire. */
 enum {
-  flag_one_nul = 0x4,  /* records end in a null byte (postmap -N) */
-  flag_no_nul = 0x8,   /* they do not (-n) */
+  flag_no_nul = 0x4,   /* records do not end in a null byte (postmap -n) */
+  flag_one_nul = 0x8,  /* they do (-N) */
   flag_pattern = 0x20, /* of an answer: keys are patterns' */
   flag_usual = 0x41,   /* what every request of postmap's has */
   flag_fold = 0x4000,  /* fold keys, unless they are patterns' */
