@@ -63,11 +63,11 @@ static enum value_answer add_value(struct asking *asking, const struct address *
 
 /* @return OK; RETRY for more than the limit; NOMEM */
 static dictum_status join_rows(struct asking *asking, const struct address *key,
-                               const PGresult *result) {
+                               const PGresult *result, int from, int to, int first) {
   uint64_t n = 0;
   const uint64_t limit = asking->table->expansion_limit;
-  for (int row = 0; row < PQntuples(result); row++)
-    for (int column = 0; column < PQnfields(result); column++) {
+  for (int row = from; row < to; row++)
+    for (int column = first; column < PQnfields(result); column++) {
       enum value_answer answer = add_value(asking, key, PQgetvalue(result, row, column),
                                            (size_t)PQgetlength(result, row, column));
       if (answer == VALUE_NOMEM)
@@ -79,11 +79,12 @@ static dictum_status join_rows(struct asking *asking, const struct address *key,
   return DICTUM_OK;
 }
 
-void answer_rows(struct asking *asking, size_t i, const PGresult *result) {
+void answer_rows(struct asking *asking, size_t i, const PGresult *result, int from, int to,
+                 int column) {
   const dictum_key *whole = &asking->keys[i];
   const struct address key = address_of(whole->p, whole->n);
   text_clear(&asking->value);
-  switch (join_rows(asking, &key, result)) {
+  switch (join_rows(asking, &key, result, from, to, column)) {
   case DICTUM_OK:
     asking_answer(asking, i, asking->value.len > 0 ? DICTUM_OK : DICTUM_NOTFOUND,
                   asking->value.data, asking->value.len);

@@ -24,6 +24,17 @@ static bool is_misread(const struct table *table, PGconn *pg) {
   return statement_has_backslash(table->statement) && standard && strcmp(standard, "off") == 0;
 }
 
+/* An array is only put together in an encoding in which no character has a backslash in it. */
+static enum script_way first_way(const struct script *script) {
+  enum { worth_a_probe = 16 };
+  if (script->n == 1)
+    return WAY_APART;
+  bool joinable = !script->spelled && script->n >= worth_a_probe &&
+                  statement_joined(script->asking->table->statement) &&
+                  PQclientEncoding(script->conn->pg) == pg_char_to_encoding("UTF8");
+  return joinable ? WAY_PROBE : WAY_TOGETHER;
+}
+
 /* From the quickest way to the one that takes most, until each key has its answer. */
 static enum script_outcome ask_chunk(struct script *script) {
   struct asking *asking = script->asking;
@@ -38,19 +49,25 @@ static enum script_outcome ask_chunk(struct script *script) {
     return script_run_simple(script);
   bool spelled = !bound || atomic_load_explicit(&table->spell, memory_order_relaxed);
   script->spelled = spelled;
-  script->together = script->n > 1;
+  script->way = first_way(script);
   for (;;) {
     const size_t nfailed = asking->nfailed;
     enum script_outcome outcome = script_run(script);
     if (outcome == SCRIPT_DONE && script->spelled && !spelled && !script->is_syntax)
       atomic_store_explicit(&table->spell, true, memory_order_relaxed);
+    if (outcome == SCRIPT_DONE && script->way == WAY_PROBE) {
+      script->way = WAY_JOINED;
+      continue;
+    }
     if (outcome != SCRIPT_AGAIN)
       return outcome;
     asking->nfailed = nfailed;
-    if (script->is_syntax && !script->spelled)
+    if (script->way > WAY_TOGETHER)
+      script->way = WAY_TOGETHER;
+    else if (script->is_syntax && !script->spelled)
       script->spelled = true;
     else
-      script->together = false;
+      script->way = WAY_APART;
   }
 }
 

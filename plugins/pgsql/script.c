@@ -27,7 +27,14 @@ struct run {
   const char **values;
 };
 
-enum command_kind { COMMAND_LIMIT, COMMAND_PREPARE, COMMAND_KEY, COMMAND_SYNC };
+enum command_kind {
+  COMMAND_LIMIT,
+  COMMAND_PREPARE,
+  COMMAND_DESCRIBE,
+  COMMAND_KEY,
+  COMMAND_JOINED,
+  COMMAND_SYNC
+};
 
 struct command {
   enum command_kind kind;
@@ -35,8 +42,14 @@ struct command {
 };
 
 static struct command command_at(const struct run *run, size_t step) {
+  static const enum command_kind probe[] = {COMMAND_PREPARE, COMMAND_DESCRIBE, COMMAND_SYNC};
+  static const enum command_kind joined[] = {COMMAND_LIMIT, COMMAND_JOINED, COMMAND_SYNC};
   size_t limits = run->limits ? 1 : 0;
-  if (!run->script->together) {
+  if (run->script->way == WAY_PROBE)
+    return (struct command){probe[step], 0};
+  if (run->script->way == WAY_JOINED)
+    return (struct command){joined[step + 1 - limits], 0};
+  if (run->script->way == WAY_APART) {
     size_t each = limits + 2, at = step % each;
     if (at < limits)
       return (struct command){COMMAND_LIMIT, 0};
@@ -54,7 +67,11 @@ static struct command command_at(const struct run *run, size_t step) {
 
 static size_t count_commands(const struct run *run) {
   size_t limits = run->limits ? 1 : 0;
-  if (!run->script->together)
+  if (run->script->way == WAY_PROBE)
+    return 3;
+  if (run->script->way == WAY_JOINED)
+    return limits + 2;
+  if (run->script->way == WAY_APART)
     return run->n * (limits + 2);
   return limits + (run->script->spelled ? 0 : 1) + run->n + 1;
 }
@@ -68,10 +85,54 @@ static int send_key(struct run *run, size_t key) {
     return PQsendQueryParams(run->pg, text, 0, NULL, NULL, NULL, NULL, 0);
   int nparams = (int)statement_nparams(statement);
   statement_point(statement, text, run->values);
-  if (run->script->together)
+  if (run->script->way == WAY_TOGETHER)
     return PQsendQueryPrepared(run->pg, "", nparams, run->values, NULL, NULL, 0);
   return PQsendQueryParams(run->pg, statement_bound(statement), nparams, NULL, run->values, NULL,
                            NULL, 0);
+}
+
+/* An element of an array, in quotes. */
+static bool append_element(struct text *out, const char *value) {
+  bool done = text_append(out, "\"", 1);
+  while (done && *value) {
+    size_t plain = strcspn(value, "\"\\");
+    done = text_append(out, value, plain);
+    value += plain;
+    if (done && *value)
+      done = text_append(out, "\\", 1) && text_append(out, value++, 1);
+  }
+  return done && text_append(out, "\",", 2);
+}
+
+/* All values of one parameter. */
+static bool append_array(struct run *run, struct text *out, size_t param) {
+  bool done = text_append(out, "{", 1);
+  for (size_t key = 0; key < run->n && done; key++) {
+    statement_point(run->script->asking->table->statement, run->texts.data + run->offsets[key],
+                    run->values);
+    done = append_element(out, run->values[param]);
+  }
+  if (done)
+    out->data[out->len - 1] = '}';
+  return done && text_append(out, "", 1);
+}
+
+static int send_joined(struct run *run) {
+  const struct statement *statement = run->script->asking->table->statement;
+  const size_t n = statement_nparams(statement);
+  struct text arrays = {0};
+  bool done = true;
+  for (size_t param = 0; param < n && done; param++)
+    done = append_array(run, &arrays, param);
+  if (!done) {
+    text_free(&arrays);
+    return 0;
+  }
+  statement_point(statement, arrays.data, run->values);
+  int sent = PQsendQueryParams(run->pg, statement_joined(statement), (int)n, NULL, run->values,
+                               NULL, NULL, 0);
+  text_free(&arrays);
+  return sent;
 }
 
 static int send_command(struct run *run, struct command command) {
@@ -83,8 +144,12 @@ static int send_command(struct run *run, struct command command) {
   case COMMAND_PREPARE:
     return PQsendPrepare(run->pg, "", statement_bound(run->script->asking->table->statement), 0,
                          NULL);
+  case COMMAND_DESCRIBE:
+    return PQsendDescribePrepared(run->pg, "");
   case COMMAND_KEY:
     return send_key(run, command.key);
+  case COMMAND_JOINED:
+    return send_joined(run);
   case COMMAND_SYNC:
     break;
   }
@@ -128,7 +193,7 @@ static void take_key_error(struct run *run, size_t key, const PGresult *result) 
   bool syntax = sqlstate_is_syntax(state);
   script->is_syntax |= syntax;
   script->wants_host |= state && strcmp(state, "25006") == 0;
-  if (script->together || (syntax && !script->spelled)) {
+  if (script->way != WAY_APART || (syntax && !script->spelled)) {
     run->outcome = SCRIPT_AGAIN;
     return;
   }
@@ -153,10 +218,34 @@ static void take_error(struct run *run, struct command command, const PGresult *
     return;
   }
   run->script->is_syntax |= command.kind == COMMAND_PREPARE && sqlstate_is_syntax(state);
-  if (command.kind == COMMAND_PREPARE)
+  if (command.kind != COMMAND_LIMIT)
     run->outcome = SCRIPT_AGAIN;
   else
     fail_all(run, sqlstate_status(state), primary_message(result));
+}
+
+/* Rows come key by key; a key without any is not found. */
+static void take_joined(struct run *run, const PGresult *result) {
+  int row = 0, n = PQntuples(result);
+  for (size_t key = 0; key < run->n; key++) {
+    int from = row;
+    while (row < n && strtoull(PQgetvalue(result, row, 0), NULL, 10) == key + 1)
+      row++;
+    answer_rows(run->script->asking, run->places[key], result, from, row, 1);
+  }
+  if (row < n)
+    run->outcome = SCRIPT_AGAIN;
+}
+
+static void take_rows(struct run *run, struct command command, const PGresult *result) {
+  enum { text_oid = 25 };
+  if (command.kind == COMMAND_KEY)
+    answer_rows(run->script->asking, run->places[command.key], result, 0, PQntuples(result), 0);
+  if (command.kind == COMMAND_JOINED)
+    take_joined(run, result);
+  for (int i = 0; command.kind == COMMAND_DESCRIBE && i < PQnparams(result); i++)
+    if (PQparamtype(result, i) != text_oid)
+      run->outcome = SCRIPT_AGAIN;
 }
 
 static void take_result(struct run *run, struct command command, const PGresult *result) {
@@ -167,8 +256,7 @@ static void take_result(struct run *run, struct command command, const PGresult 
   case PGRES_TUPLES_OK:
   case PGRES_COMMAND_OK:
   case PGRES_EMPTY_QUERY:
-    if (command.kind == COMMAND_KEY)
-      answer_rows(run->script->asking, run->places[command.key], result);
+    take_rows(run, command, result);
     break;
   case PGRES_PIPELINE_ABORTED:
     break;
@@ -361,7 +449,8 @@ static void ask_simply(struct run *run, size_t key) {
 
 enum script_outcome script_run_simple(struct script *script) {
   struct run run = {.script = script, .pg = script->conn->pg};
-  script->is_syntax = script->together = false;
+  script->is_syntax = false;
+  script->way = WAY_APART;
   script->spelled = true;
   set_limit(&run);
   if (!prepare_keys(&run))

@@ -3,12 +3,13 @@
  * script.h - some keys, asked over one connection in one go.
  *
  * In pipeline mode all questions are sent before the first answer is awaited.
- * Either TOGETHER: the statement is prepared once, without a name, bound to each
- * key, and one sync ends it all; one error undoes all, as it is one transaction.
- * Or APART: each key with a sync of its own, so that an error is that key's.
- * Everything that a transaction needs is sent with it, which is what a pooler
- * that hands out a server for each transaction asks for; so it is with the time
- * limit, which is set for the transaction only.
+ * JOINED: one statement for all keys, when the query compares for equality with
+ * what the server takes for text, which a PROBE asks it first. Or TOGETHER: the statement is
+ * prepared once, without a name, bound to each key, and one sync ends it all; one error undoes all,
+ * as it is one transaction. Or APART: each key with a sync of its own, so that an error is that
+ * key's. Everything that a transaction needs is sent with it, which is what a pooler that hands out
+ * a server for each transaction asks for; so it is with the time limit, which is set for the
+ * transaction only.
  *
  * Several statements in one text need the simple protocol, one key at a time.
  */
@@ -25,12 +26,15 @@ enum script_outcome {
   SCRIPT_FAILED     /**< no key has an answer; the connection may be in any state */
 };
 
+enum script_way { WAY_APART, WAY_TOGETHER, WAY_PROBE, WAY_JOINED };
+
 struct script {
   struct asking *asking;
   struct pool_conn *conn;
   const size_t *open; /**< places of the keys */
   size_t n;
-  bool together, spelled;
+  enum script_way way;
+  bool spelled;
   bool is_syntax;       /**< some error was about the statement, not the key */
   bool wants_host;      /**< some error said that another host would be better */
   dictum_status status; /**< FAILED: of all keys */

@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "scan.h"
 
 struct statement {
   const struct template *query;
   struct scanned scanned;
-  char *bound; /* or NULL */
+  char *bound;  /* or NULL */
+  char *joined; /* or NULL */
   size_t nparams;
 };
 
@@ -51,6 +53,96 @@ static bool write_bound(struct statement *statement) {
   return done;
 }
 
+/* ---- many keys at once ---------------------------------------------------------------------- */
+
+/* The last byte of @p atom that is no white space, or NUL. */
+static const char *last_of(const struct atom *atom) {
+  const char *at = atom->text + atom->len;
+  while (at > atom->text && strchr(" \t\r\n", at[-1]))
+    at--;
+  return at > atom->text ? at - 1 : NULL;
+}
+
+/* Is what follows compared for equality, by an "=" that is no part of another operator? */
+static bool ends_in_equals(const struct part *part) {
+  const char *last = part->kind == PART_TEXT ? last_of(&part->atoms[0]) : NULL;
+  return last && *last == '=' && last > part->atoms[0].text &&
+         !strchr("+-*/<>=~!@#%^&|`?", last[-1]);
+}
+
+/* Does the comparison end here? */
+static bool begins_apart(const struct part *part) {
+  const char *text = part->atoms[0].text;
+  size_t len = part->atoms[0].len, blank = strspn(text, " \t\r\n");
+  bool is_word = blank > 0 && blank < len &&
+                 ((text[blank] | 0x20) == 'a' || (text[blank] | 0x20) == 'o' ||
+                  (text[blank] | 0x20) == 'l' || (text[blank] | 0x20) == 'g');
+  return part->kind == PART_TEXT && (blank == len || text[blank] == ')' || is_word);
+}
+
+/* Words that may not stand in an inner query, or make it another one: looked for as bare bytes, so
+ * that some others are found, too. */
+static bool has_word(const char *text, const char *word) {
+  return strcasestr(text, word) != NULL;
+}
+
+static bool can_be_joined(const struct statement *statement) {
+  const struct scanned *scanned = &statement->scanned;
+  const char *bound = statement->bound;
+  if (statement->nparams == 0 || strncasecmp(bound, "SELECT ", 7) != 0 || strchr(bound, ';') ||
+      has_word(bound, "for ") || has_word(bound, "into") || has_word(bound, "dictum_"))
+    return false;
+  for (size_t i = 0; i < scanned->nparts; i++) {
+    if (scanned->parts[i].kind != PART_LITERAL)
+      continue;
+    if (i == 0 || !ends_in_equals(&scanned->parts[i - 1]))
+      return false;
+    if (i + 1 < scanned->nparts && !begins_apart(&scanned->parts[i + 1]))
+      return false;
+  }
+  return true;
+}
+
+static bool append_string(struct text *text, const char *string) {
+  return text_append(text, string, strlen(string));
+}
+
+/* One list: "$1::text[], $2::text[]" or "v1, v2". */
+static bool append_list(struct text *text, size_t n, const char *before, const char *behind) {
+  bool done = true;
+  for (size_t i = 1; i <= n && done; i++) {
+    char item[48];
+    snprintf(item, sizeof item, "%s%s%zu%s", i > 1 ? ", " : "", before, i, behind);
+    done = append_string(text, item);
+  }
+  return done;
+}
+
+/* OFFSET 0 keeps the inner query whole, so that its rows come key by key, in its own order. */
+static bool write_joined(struct statement *statement) {
+  const struct scanned *scanned = &statement->scanned;
+  struct text text = {0};
+  size_t param = 0;
+  bool done = append_string(&text, "SELECT dictum_keys.place, dictum_rows.* FROM unnest(") &&
+              append_list(&text, statement->nparams, "$", "::text[]") &&
+              append_string(&text, ") WITH ORDINALITY AS dictum_keys(") &&
+              append_list(&text, statement->nparams, "v", "") &&
+              append_string(&text, ", place), LATERAL (SELECT * FROM (\n");
+  for (size_t i = 0; i < scanned->nparts && done; i++) {
+    const struct part *part = &scanned->parts[i];
+    char name[40];
+    if (part->kind == PART_TEXT) {
+      done = text_append(&text, part->atoms[0].text, part->atoms[0].len);
+      continue;
+    }
+    snprintf(name, sizeof name, " dictum_keys.v%zu ", ++param);
+    done = append_string(&text, name);
+  }
+  done = done && append_string(&text, "\n) AS dictum_query OFFSET 0) AS dictum_rows");
+  statement->joined = text.data;
+  return done;
+}
+
 dictum_status statement_parse(const dictum_host *host, const struct template *query,
                               const char *label, struct statement **out, dictum_error *err) {
   struct statement *statement = calloc(1, sizeof *statement);
@@ -59,6 +151,9 @@ dictum_status statement_parse(const dictum_host *host, const struct template *qu
   statement->query = query;
   dictum_status status = scan_statement(host, query, label, &statement->scanned, err);
   if (status == DICTUM_OK && can_be_bound(&statement->scanned) && !write_bound(statement))
+    status = host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+  if (status == DICTUM_OK && statement->bound && can_be_joined(statement) &&
+      !write_joined(statement))
     status = host->fail(err, DICTUM_NOMEM, 0, "out of memory");
   if (status != DICTUM_OK) {
     statement_free(statement);
@@ -73,6 +168,7 @@ void statement_free(struct statement *statement) {
     return;
   scanned_free(&statement->scanned);
   free(statement->bound);
+  free(statement->joined);
   free(statement);
 }
 
@@ -94,6 +190,10 @@ bool statement_has_backslash(const struct statement *statement) {
 
 const char *statement_bound(const struct statement *statement) {
   return statement->bound;
+}
+
+const char *statement_joined(const struct statement *statement) {
+  return statement->joined;
 }
 
 size_t statement_nparams(const struct statement *statement) {

@@ -38,6 +38,10 @@ bool statement_suits(const struct statement *statement, const struct address *ke
 bool statement_is_several(const struct statement *statement);
 /** The text with parameters, or NULL when it can only be spelled out. */
 const char *statement_bound(const struct statement *statement);
+/** The text that asks for many keys at once, or NULL: an array for each parameter of the bound
+ * text, $1, $2; rows of the key's place in them, from 1, and the query's columns. It says the same
+ * for parameters that the server takes for text (type 25), and only for these. */
+const char *statement_joined(const struct statement *statement);
 /** Has it literals whose meaning depends on standard_conforming_strings? */
 bool statement_has_backslash(const struct statement *statement);
 /** How many parameters the bound text has. */

@@ -49,8 +49,9 @@ void asking_fail(struct asking *asking, size_t i, dictum_status status, const ch
 #endif
     ;
 
-/** Answers key @p i by the rows in @p result. */
-void answer_rows(struct asking *asking, size_t i, const PGresult *result);
+/** Answers key @p i by rows [from, to) of @p result, but for columns before @p column. */
+void answer_rows(struct asking *asking, size_t i, const PGresult *result, int from, int to,
+                 int column);
 /** Asks the server for the keys whose places are in @p open.
  * @return OK when each has its answer; else why the rest has none. */
 dictum_status ask_server(struct asking *asking, const size_t *open, size_t n);

@@ -40,6 +40,8 @@ CREATE FUNCTION fail(state text) RETURNS text LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'made up' USING ERRCODE = upper(state); END $$;
 CREATE TABLE number (id integer PRIMARY KEY, value text);
 INSERT INTO number VALUES (1, 'one');
+CREATE TABLE word (k text, v text);
+INSERT INTO word VALUES ('good', 'yes'), ('bad', 'never');
 CREATE TABLE hidden (id text, value text);
 CREATE ROLE stranger LOGIN;
 CREATE ROLE limited LOGIN CONNECTION LIMIT 0;
@@ -88,6 +90,20 @@ class Errors:
             same(each, [("ok", b"a@y"), ("retry", b""), ("ok", b"b@y"), ("invalid", b""),
                         ("notfound", b""), ("config", b""), ("ok", b"c@y")], "answers")
             check("53000" in answer.text, f"the text is of the first failure: {answer}")
+
+    def in_joined_batch(self):
+        """So many that they are asked in one statement."""
+        with Asker() as asker:
+            asker.must_open(self.bench.spec(self.server, "SELECT CASE WHEN k = 'bad' THEN "
+                                            "fail('40001') ELSE v END FROM word WHERE k = '%s'"))
+            keys = ["good", "none"] * 20
+            _, each = asker.many(keys)
+            same(each, [("ok", b"yes"), ("notfound", b"")] * 20, "answers")
+            keys[7] = "bad"
+            _, each = asker.many(keys)
+            same(each[7], ("retry", b""), "the bad one")
+            same([one for one, _ in each[:7] + each[8:]],
+                 ["ok" if i % 2 == 0 else "notfound" for i in range(40) if i != 7], "the others")
 
     def key_of_wrong_type(self):
         query = "SELECT value FROM number WHERE id = '%s'"
@@ -194,7 +210,7 @@ def main():
         server.sql(FUNCTIONS)
         it = Errors(server, bench)
         run([(name.replace("_", " "), getattr(it, name)) for name in (
-            "each_state", "page", "in_batch", "key_of_wrong_type", "mistakes", "passwords",
+            "each_state", "page", "in_batch", "in_joined_batch", "key_of_wrong_type", "mistakes", "passwords",
             "shortage", "slow_query", "limit_stays_ours", "locked", "side_effects", "refused")])
 
 

@@ -170,6 +170,38 @@ class Keys:
                 expect(asker.get(key, slot=1), "invalid", "", key)
             expect(asker.get("witness", slot=2), "ok", "here")
 
+    def batch_is_like_singles(self):
+        """Whatever the column's type is, and however many keys are asked at once."""
+        server = self.servers["UTF8"]
+        server.sql("CREATE EXTENSION IF NOT EXISTS citext; CREATE DOMAIN short AS varchar(20); "
+                   "CREATE COLLATION IF NOT EXISTS c2 FROM \"C\"")
+        keys = ["abc", "ABC", "abc ", " abc", "", "1", "01", "null", "a,b", "{a}", '"', "\\", "ünï",
+                "x'y", "%", "no", "nope", "7", "8", "9", "abc", "two", "two"]
+        bad = [b"a\xff", b"\0"]
+        for kind in ("text", "varchar(20)", "char(12)", "name", "citext", "short",
+                     "text COLLATE c2", "integer", '"char"'):
+            server.sql(f"DROP TABLE IF EXISTS typed; CREATE TABLE typed (k {kind}, v text, n int)")
+            values = ("1", "7") if kind == "integer" else keys[:14]
+            for i, key in enumerate(values):
+                text = key.replace("'", "''")
+                server.sql(f"INSERT INTO typed VALUES ('{text}', 'v{i}', {i}), "
+                           f"('{text}', 'second{i}', {i})")
+            for query in ("SELECT v FROM typed WHERE k = '%s'",
+                          "SELECT n, v FROM typed WHERE k='%s' ORDER BY n DESC LIMIT 3",
+                          "SELECT count(*), max(v) FROM typed WHERE k = '%s' -- a comment",
+                          "SELECT v FROM typed WHERE k = '%s' UNION ALL SELECT 'x' WHERE 'two' = "
+                          "'%s' or 'no' = '%u'"):
+                with Asker() as asker:
+                    asker.must_open(self.bench.spec(server, query))
+                    for batch in (keys, keys + bad):
+                        _, each = asker.many(batch)
+                        singles = [asker.get(key) for key in batch]
+                        same([one for one, _ in each], [one.status for one in singles],
+                             f"{kind}: {query}")
+                        same([value.decode() for one, value in each if one == "ok"],
+                             [one.text for one in singles if one.status == "ok"],
+                             f"{kind}: {query}")
+
     def old_style_strings(self):
         """A server where a backslash in a literal escapes: keys stay what they are."""
         server = self.servers["UTF8"]
@@ -209,7 +241,8 @@ def main():
                     cases.append((f"broken bytes, {database} asked in {client}",
                                   lambda pair=pair: it.broken_bytes(*pair)))
             cases += [(name.replace("_", " "), getattr(it, name)) for name in (
-                "nul", "very_long", "random_bytes", "without_quotes", "old_style_strings",
+                "nul", "very_long", "random_bytes", "without_quotes",
+                "batch_is_like_singles", "old_style_strings",
                 "mistakes")]
             run(cases)
         finally:

@@ -95,6 +95,35 @@ static void test_keys(void **state) {
   template_free(&template);
 }
 
+/* Only what is compared for equality, and nothing that an inner query may not have. */
+static void test_joined(void **state) {
+  (void)state;
+  static const struct {
+    const char *query;
+    bool joined;
+  } list[] = {{"SELECT v FROM t WHERE k = '%s'", true},
+              {"select v from t where k='%u' AND d= '%d'", true},
+              {"SELECT v FROM t WHERE (k = '%s') ORDER BY v", true},
+              {"SELECT v FROM t WHERE k >= '%s'", false},
+              {"SELECT v FROM t WHERE k ~= '%s'", false},
+              {"SELECT v FROM t WHERE k LIKE '%s'", false},
+              {"SELECT v FROM t WHERE k = '%s' || 'x'", false},
+              {"SELECT v FROM t WHERE k = '%s'::text", false},
+              {"SELECT v FROM t WHERE k = upper('%s')", false},
+              {"SELECT v FROM t WHERE k = '%s';", false},
+              {"SELECT v FROM t WHERE k = '%s' FOR UPDATE", false},
+              {"UPDATE t SET v = '%s'", false},
+              {"SELECT v FROM t", false}};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    struct template template;
+    struct statement *statement = NULL;
+    assert_int_equal(parse(list[i].query, &template, &statement), DICTUM_OK);
+    assert_int_equal(statement_joined(statement) != NULL, list[i].joined);
+    statement_free(statement);
+    template_free(&template);
+  }
+}
+
 static void test_several(void **state) {
   (void)state;
   static const struct {
@@ -115,10 +144,8 @@ static void test_several(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_places),
-      cmocka_unit_test(test_mistakes),
-      cmocka_unit_test(test_keys),
-      cmocka_unit_test(test_several),
+      cmocka_unit_test(test_places), cmocka_unit_test(test_mistakes), cmocka_unit_test(test_keys),
+      cmocka_unit_test(test_joined), cmocka_unit_test(test_several),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
