@@ -6,7 +6,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 types=$("$DICTUM" types --json | sed -n 's/^{"type":"\([^"]*\)","status":"ok".*/\1/p' | paste -sd, -)
 # Cases of a type that is not here are skipped: what a full build brings must be here.
 if [ -n "${TESTS_COMPLETE-}" ]; then
-  for type in $(sed 's/#.*//; s/[[:space:]].*//; /^$/d' "$here"/../../plugins/*/*.cf); do
+  sed 's/#.*//; s/[[:space:]].*//; /^$/d' "$here"/../../plugins/*/*.cf | while read -r type; do
     case ",$types," in
     *",$type,"*) ;;
     *) echo "not ok 1 - there is no type $type" && echo 1..1 && exit 1 ;;

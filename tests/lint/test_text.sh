@@ -36,7 +36,7 @@ page_text() {
 
 # Each long option that a command's help has must be in its page.
 dictum=$PREFIX/bin/dictum
-for command in get list build put del types test-plugin; do
+for command in get list build put del status flush types test-plugin; do
   "$dictum" "$command" --help | grep -oE -e '--[a-z][a-z0-9-]+' | sort -u >"$work/options"
   page_text cli/dictum.1 >"$work/page"
   while read -r option; do
@@ -48,7 +48,8 @@ done
 
 # Each setting of a type must be in the page of its plugin, and the other way round.
 for type in $("$dictum" types --json | sed -n 's/^{"type":"\([^"]*\)","status":"ok".*"module".*/\1/p'); do
-  page=$(grep -lw -e "$type" plugins/*/*_table.5 | head -n 1)
+  page=$(echo plugins/*/"${type}_table.5")
+  [ -e "$page" ] || page=$(grep -lw -e "$type" plugins/*/*_table.5 | head -n 1)
   page_text "${page:-/nonexistent}" >"$work/page"
   "$dictum" types --options "$type" | sed 's/ .*//' | while read -r setting; do
     grep -qw -e "$setting" "$work/page" || echo "$setting of $type is not in $page"
