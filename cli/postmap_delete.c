@@ -26,11 +26,12 @@ static dictum_status remove_in(dictum_table *table, dictum_txn *txn, const dictu
 }
 
 static dictum_status transact(dictum_table *table, const dictum_req *keys, size_t n, bool *found,
-                              dictum_error *err) {
+                              bool *begun, dictum_error *err) {
   dictum_txn *txn;
   dictum_status status = dictum_txn_begin(table, DICTUM_TXN_UPDATE, 0, &txn, err);
   if (status != DICTUM_OK)
     return status;
+  *begun = true;
   status = remove_in(table, txn, keys, n, found, err);
   if (status == DICTUM_OK && !interrupt_came())
     return dictum_txn_commit(txn, err);
@@ -43,9 +44,14 @@ static dictum_status transact(dictum_table *table, const dictum_req *keys, size_
 static int remove_keys(struct postmap *run, dictum_table *table, const dictum_req *keys, size_t n,
                        bool *found) {
   dictum_error err = DICTUM_ERROR_INIT;
+  bool begun = false;
   interrupt_watch(-1);
-  dictum_status status = transact(table, keys, n, found, &err);
+  dictum_status status = transact(table, keys, n, found, &begun, &err);
   interrupt_finish();
+  if (status == DICTUM_CONFIG && !begun) { /* as when it is opened: it may have to be made */
+    message("fatal", "%s", err.what);
+    return 1;
+  }
   return status == DICTUM_OK ? 0 : postmap_failed(run, table, "delete", &err);
 }
 

@@ -57,7 +57,8 @@ class Maker:
 
     # By what is done: Postfix refuses these when there is a key or entry for them, and here it is
     # when they are opened; and 3.11 can add to environ.
-    AVOIDED = {"d": ("fail:x", "environ:x", "static:some value"), "i": ("fail:x", "environ:x", "inline:")}
+    AVOIDED = {"d": ("fail:x", "environ:x", "static:some value", "lmdb:/nonexistent/x"),
+               "i": ("fail:x", "environ:x", "inline:")}
 
     def text(self, choices):
         """Postfix 3.12 keeps the quotes of names of aliases, which 3.7 takes off."""
