@@ -39,21 +39,30 @@ static bool is_answer(dictum_status status) {
   return status == DICTUM_OK || status == DICTUM_NOTFOUND;
 }
 
+static bool is_this_key_only(const dictum_error *err) {
+  return err->flags & DICTUM_ERROR_THIS_KEY;
+}
+
 /* Once the table cannot tell, the keys behind get the same answer: waiting for each would only add
- * up the time-outs. */
+ * up the time-outs. What is a matter of one key says nothing about the others. */
 static dictum_status lookup_each(struct leaf *leaf, void *self, const dictum_call *call,
                                  const dictum_key *keys, dictum_sink *sink, dictum_error *err) {
   dictum_status first = DICTUM_OK;
+  bool away = false;
   for (size_t i = 0; i < sink->n; i++) {
     sink->current = i;
-    if (first == DICTUM_RETRY) {
-      sink->reqs[i].status = first;
+    if (away) {
+      sink->reqs[i].status = DICTUM_RETRY;
       continue;
     }
-    dictum_status status = lookup_one(leaf, self, call, &keys[i], sink,
-                                      is_answer(first) ? err : NULL);
-    if (!is_answer(status) && is_answer(first))
-      first = status;
+    dictum_error why = DICTUM_ERROR_INIT;
+    dictum_status status = lookup_one(leaf, self, call, &keys[i], sink, &why);
+    if (is_answer(status))
+      continue;
+    away = status == DICTUM_RETRY && !is_this_key_only(&why);
+    /* A failure of the table is told rather than one of a key. */
+    if (is_answer(first) || (is_this_key_only(err) && !is_this_key_only(&why)))
+      first = error_copy(err, &why);
   }
   return first;
 }

@@ -55,6 +55,7 @@ dictum_status error_vset(dictum_error *err, dictum_status status, dictum_code co
   err->code = code;
   err->sys_errno = sys_errno;
   err->retry_after_ms = 0;
+  err->flags = 0;
   err->line = 0;
   err->where[0] = '\0';
   memcpy(err->what, what, sizeof what);
@@ -77,6 +78,11 @@ dictum_status error_code(dictum_error *err, dictum_status status, dictum_code co
   error_vset(err, status, code, sys_errno, fmt, args);
   va_end(args);
   return status;
+}
+
+void error_flag(dictum_error *err, uint32_t flag) {
+  if (usable(err))
+    err->flags |= flag;
 }
 
 dictum_status error_where(dictum_error *err, dictum_status status, const char *where) {

@@ -20,6 +20,8 @@ dictum_status error_code(dictum_error *err, dictum_status status, dictum_code co
                          const char *fmt, ...) PRINTF_LIKE(5, 6);
 dictum_status error_vset(dictum_error *err, dictum_status status, dictum_code code, int sys_errno,
                          const char *fmt, va_list args) PRINTF_LIKE(5, 0);
+/** Adds a DICTUM_ERROR_* flag. */
+void error_flag(dictum_error *err, uint32_t flag);
 /** Fills `where` unless a deeper level did, and returns err->status (or @p status with NULL). */
 dictum_status error_where(dictum_error *err, dictum_status status, const char *where);
 dictum_status error_nomem(dictum_error *err);

@@ -54,6 +54,17 @@ static dictum_status host_fail(dictum_error *err, dictum_status status, int sys_
 }
 
 PRINTF_LIKE(4, 5)
+static dictum_status host_fail_key(dictum_error *err, dictum_status status, int sys_errno,
+                                   const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  error_vset(err, status, DICTUM_CODE_NONE, sys_errno, fmt, args);
+  va_end(args);
+  error_flag(err, DICTUM_ERROR_THIS_KEY);
+  return status;
+}
+
+PRINTF_LIKE(4, 5)
 static void host_log(dictum_slot *slot, dictum_level level, dictum_code code, const char *fmt,
                      ...) {
   va_list args;
@@ -122,5 +133,6 @@ const dictum_host host_services = {
     .lines_close = lines_service_close,
     .file_value = host_file_value,
     .tables = &host_tables,
+    .fail_key = host_fail_key,
     .note_caps = host_note_caps,
 };

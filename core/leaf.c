@@ -194,6 +194,11 @@ dictum_status leaf_enter(struct leaf *leaf, void **self, dictum_error *err) {
 void leaf_leave(struct leaf *leaf, dictum_status status, const dictum_error *why) {
   leaf_end_call(leaf);
   bool failed = status == DICTUM_RETRY || status == DICTUM_CONFIG;
+  if (failed && why && (why->flags & DICTUM_ERROR_THIS_KEY)) {
+    /* The table itself gave this answer. */
+    failed = false;
+    status = DICTUM_OK;
+  }
   if (!failed && breaker_is_up(&leaf->breaker)) {
     breaker_success(&leaf->breaker);
     return;

@@ -108,12 +108,15 @@ typedef struct dictum_error {
   dictum_code code;        /**< more exactly what, or DICTUM_CODE_NONE */
   int sys_errno;           /**< 0 when no system call failed */
   uint32_t retry_after_ms; /**< RETRY: estimate of when to ask again, or 0 */
+  uint32_t flags;          /**< DICTUM_ERROR_* */
   uint64_t line;           /**< the line of the entry or source at fault, or 0 */
   char where[160];         /**< "lmdb:/etc/mail/virtual" */
   char what[512];          /**< "open database /etc/mail/virtual.lmdb: No such file or directory" */
 } dictum_error;
 #define DICTUM_ERROR_INIT                                                                          \
-  { sizeof(dictum_error), DICTUM_OK, DICTUM_CODE_NONE, 0, 0, 0, "", "" }
+  { sizeof(dictum_error), DICTUM_OK, DICTUM_CODE_NONE, 0, 0, 0, 0, "", "" }
+/** Other keys of the same table may well be answered. */
+#define DICTUM_ERROR_THIS_KEY 0x1u
 
 /** A growing buffer that the caller owns, starts as {0}, reuses, and releases
  * with dictum_buf_free(). After a successful call data[len] is a NUL byte that

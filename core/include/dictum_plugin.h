@@ -151,6 +151,15 @@ typedef struct dictum_host {
   /** Tells, within open(), what this one table can do where that is not what its type can: a table
    * that stands for another one. DICTUM_CAP_*; its methods must be there. */
   void (*note_caps)(dictum_slot *slot, uint32_t caps);
+  /** As fail(), for a failure that is a matter of the key: a result that is too large, one server
+   * of several. It does not count against the table, which may go out of service by other failures.
+   */
+  dictum_status (*fail_key)(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
+                            ...)
+#if defined(__GNUC__)
+      __attribute__((format(printf, 4, 5)))
+#endif
+      ;
 } dictum_host;
 
 /** How a setting's text is understood. */

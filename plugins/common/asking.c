@@ -45,18 +45,32 @@ void asking_absent(struct asking *asking, size_t i) {
   settle(asking, i, DICTUM_NOTFOUND, NULL, 0);
 }
 
-void asking_failed(struct asking *asking, size_t i, dictum_status status, int sys_errno,
-                   const char *fmt, ...) {
+static void fail(struct asking *asking, size_t i, bool this_key, dictum_status status,
+                 int sys_errno, const char *fmt, va_list args) {
+  const dictum_host *host = asking->host;
   char text[512];
-  va_list args;
-  va_start(args, fmt);
   vsnprintf(text, sizeof text, fmt, args);
-  va_end(args);
   if (!asking->told)
-    asking->host->fail(asking->err, status, sys_errno, "%s", text);
+    (this_key ? host->fail_key : host->fail)(asking->err, status, sys_errno, "%s", text);
   asking->told = true;
   asking->worst = status;
   settle(asking, i, status, NULL, 0);
+}
+
+void asking_failed(struct asking *asking, size_t i, dictum_status status, int sys_errno,
+                   const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  fail(asking, i, false, status, sys_errno, fmt, args);
+  va_end(args);
+}
+
+void asking_failed_key(struct asking *asking, size_t i, dictum_status status, const char *fmt,
+                       ...) {
+  va_list args;
+  va_start(args, fmt);
+  fail(asking, i, true, status, 0, fmt, args);
+  va_end(args);
 }
 
 dictum_status asking_status(const struct asking *asking) {

@@ -38,6 +38,12 @@ void asking_failed(struct asking *asking, size_t i, dictum_status status, int sy
     __attribute__((format(printf, 5, 6)))
 #endif
     ;
+/** The same for a failure that is a matter of this key alone: dictum_host.fail_key. */
+void asking_failed_key(struct asking *asking, size_t i, dictum_status status, const char *fmt, ...)
+#if defined(__GNUC__)
+    __attribute__((format(printf, 4, 5)))
+#endif
+    ;
 /** The status of the whole call. A server that answered any key is one that answers. */
 dictum_status asking_status(const struct asking *asking);
 

@@ -43,12 +43,12 @@ static dictum_status fail(const struct terms *terms, const struct server *server
   /* "Absent" is no failure: it came where only a failure could. */
   if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
     status = DICTUM_RETRY;
-  if (memcache_is_odd_reply(outcome->code))
-    return host->fail(err, status, 0, "%s: unexpected memcache server reply: %s", server->label,
-                      text);
-  if (outcome->connecting)
-    return host->fail(err, status, outcome->sys_errno, "connect to %s: %s", server->label, text);
-  return host->fail(err, status, outcome->sys_errno, "%s: %s", server->label, text);
+  const bool odd = memcache_is_odd_reply(outcome->code);
+  const char *before = !odd && outcome->connecting ? "connect to " : "";
+  const char *between = odd ? "unexpected memcache server reply: " : "";
+  return (terms->alone ? host->fail : host->fail_key)(err, status, odd ? 0 : outcome->sys_errno,
+                                                      "%s%s: %s%s", before, server->label, between,
+                                                      text);
 }
 
 /* A server that is not there, or that takes its time, will not be another one a moment later. */

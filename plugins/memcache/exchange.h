@@ -19,6 +19,7 @@ struct terms {
   const dictum_host *host;
   size_t value_max, line_max; /**< what a reply may hold */
   bool retries;               /**< max_try is more than 1 */
+  bool alone;                 /**< there is one server; else its failure is that of some keys */
 };
 
 /** What the server has for one key. */

@@ -147,6 +147,7 @@ static dictum_status memcache_open(const dictum_host *host, const dictum_open_ar
   take_numbers(table, args->cfg);
   dictum_status status = memcache_servers_open(
       &table->servers, host, host->opt_str(args->cfg, "memcache"), args->name, err);
+  table->terms.alone = table->servers.n == 1;
   if (status == DICTUM_OK)
     status = memcache_keyform_open(&table->form, host, args, err);
   if (status == DICTUM_OK)

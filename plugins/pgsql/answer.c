@@ -22,12 +22,14 @@ void asking_answer(struct asking *asking, size_t i, dictum_status status, const 
     asking->only = status == DICTUM_OK ? host->emit(asking->sink, value, len) : status;
 }
 
-void asking_fail(struct asking *asking, size_t i, dictum_status status, const char *fmt, ...) {
+void asking_fail(struct asking *asking, size_t i, bool this_key, dictum_status status,
+                 const char *fmt, ...) {
+  const dictum_host *host = asking->table->host;
   char text[512];
   va_list args;
   va_start(args, fmt);
   if (!asking->told && vsnprintf(text, sizeof text, fmt, args) >= 0)
-    asking->table->host->fail(asking->err, status, 0, "%s", text);
+    (this_key ? host->fail_key : host->fail)(asking->err, status, 0, "%s", text);
   va_end(args);
   asking->told = true;
   asking_answer(asking, i, status, NULL, 0);
@@ -90,10 +92,10 @@ void answer_rows(struct asking *asking, size_t i, const PGresult *result, int fr
                   asking->value.data, asking->value.len);
     break;
   case DICTUM_RETRY:
-    asking_fail(asking, i, DICTUM_RETRY, "%s: Expansion limit exceeded for key: '%.*s'",
+    asking_fail(asking, i, true, DICTUM_RETRY, "%s: Expansion limit exceeded for key: '%.*s'",
                 asking->table->label, shown(whole), whole->p);
     break;
   default:
-    asking_fail(asking, i, DICTUM_NOMEM, "out of memory");
+    asking_fail(asking, i, false, DICTUM_NOMEM, "out of memory");
   }
 }

@@ -172,7 +172,7 @@ static bool is_open(struct asking *asking, size_t i) {
   if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
     asking_answer(asking, i, DICTUM_NOTFOUND, NULL, 0);
   else
-    asking_fail(asking, i, status, "%s", why.what);
+    asking_fail(asking, i, false, status, "%s", why.what);
   return false;
 }
 

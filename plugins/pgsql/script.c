@@ -202,7 +202,9 @@ static void take_key_error(struct run *run, size_t key, const PGresult *result) 
     asking->nfailed++;
     asking->worst = status;
   }
-  asking_fail(asking, run->places[key], status, "pgsql query failed: server %s: %s (%s)",
+  /* What a function in the database raises is about what it was asked. */
+  const bool this_key = status == DICTUM_INVALID || (state && strncmp(state, "P0", 2) == 0);
+  asking_fail(asking, run->places[key], this_key, status, "pgsql query failed: server %s: %s (%s)",
               script->conn->host->label, primary_message(result), state ? state : "no SQLSTATE");
 }
 
@@ -323,7 +325,7 @@ static void converse(struct run *run) {
 /* ---- a run ---------------------------------------------------------------------------------- */
 
 static void refuse_key(struct script *script, size_t place) {
-  asking_fail(script->asking, place, DICTUM_INVALID, "%s: a key that the query cannot hold",
+  asking_fail(script->asking, place, true, DICTUM_INVALID, "%s: a key that the query cannot hold",
               script->asking->table->label);
 }
 

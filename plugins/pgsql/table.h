@@ -42,10 +42,12 @@ struct asking {
 /** Answers key @p i. @p value counts only with OK. */
 void asking_answer(struct asking *asking, size_t i, dictum_status status, const char *value,
                    size_t len);
-/** Answers key @p i with a failure, whose text is kept if it is the first. */
-void asking_fail(struct asking *asking, size_t i, dictum_status status, const char *fmt, ...)
+/** Answers key @p i with a failure, whose text is kept if it is the first. @p this_key: others may
+ * well be answered. */
+void asking_fail(struct asking *asking, size_t i, bool this_key, dictum_status status,
+                 const char *fmt, ...)
 #if defined(__GNUC__)
-    __attribute__((format(printf, 4, 5)))
+    __attribute__((format(printf, 5, 6)))
 #endif
     ;
 

@@ -138,8 +138,8 @@ static void answer_values(struct talk *talk, size_t place, redisReply *const *va
       return;
     }
   if (table->expansion_limit > 0 && count > table->expansion_limit)
-    asking_failed(talk->asking, place, DICTUM_RETRY, 0,
-                  "redis:%s: Expansion limit exceeded: %zu values", table->label, count);
+    asking_failed_key(talk->asking, place, DICTUM_RETRY,
+                      "redis:%s: Expansion limit exceeded: %zu values", table->label, count);
   else if (count > 0)
     asking_found(talk->asking, place, talk->value.data, talk->value.len);
   else

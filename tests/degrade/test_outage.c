@@ -105,6 +105,34 @@ static void unusable_key_is_no_outage(void **state) {
   dictum_close(table);
 }
 
+/* A result that is too large, say: not the table is out of service, but this key. */
+static void odd_key_is_no_outage(void **state) {
+  struct world *world = *state;
+  dictum_table *table = open_moody(world, "moody", "odd", 0);
+  dictum_buf value = {0};
+  for (int i = 0; i < 20; i++) {
+    dictum_error err = DICTUM_ERROR_INIT;
+    assert_int_equal(dictum_lookup(table, "key", 3, &value, NULL, &err), DICTUM_RETRY);
+    assert_string_equal(err.what, "an odd key");
+    assert_int_equal(err.flags, DICTUM_ERROR_THIS_KEY);
+    assert_int_equal(err.retry_after_ms, 0);
+  }
+  dictum_buf_free(&value);
+  be(world, "fine");
+  assert_answer(table, "fine");
+  assert_events(world, 0, 0);
+  be(world, "retry");
+  for (int i = 0; i < 2; i++)
+    assert_status(table, DICTUM_RETRY);
+  be(world, "odd");
+  assert_status(table, DICTUM_RETRY); /* it was there to say so */
+  be(world, "retry");
+  for (int i = 0; i < 2; i++)
+    assert_status(table, DICTUM_RETRY);
+  assert_events(world, 0, 0);
+  dictum_close(table);
+}
+
 static void file_table_is_asked_each_time(void **state) {
   struct world *world = *state;
   dictum_table *table = open_moody(world, "moody_file", "retry", 0);
@@ -158,10 +186,11 @@ static void batch_is_one_failure(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_WORLD(server_dies_and_comes_back),      IN_WORLD(success_between_failures_counts),
-      IN_WORLD(pause_grows_and_starts_anew),     IN_WORLD(configuration_waits_longest),
-      IN_WORLD(unusable_key_is_no_outage),       IN_WORLD(file_table_is_asked_each_time),
-      IN_WORLD(table_that_cannot_be_opened_yet), IN_WORLD(batch_is_one_failure),
+      IN_WORLD(server_dies_and_comes_back),    IN_WORLD(success_between_failures_counts),
+      IN_WORLD(pause_grows_and_starts_anew),   IN_WORLD(configuration_waits_longest),
+      IN_WORLD(unusable_key_is_no_outage),     IN_WORLD(odd_key_is_no_outage),
+      IN_WORLD(file_table_is_asked_each_time), IN_WORLD(table_that_cannot_be_opened_yet),
+      IN_WORLD(batch_is_one_failure),
   };
   return cmocka_run_group_tests_name("outage", tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
  * down and bring them back. The table's name is the file; its text is one word:
  *
  *     retry, config, invalid  what each lookup fails with
+ *     odd                     "retry" as a matter of this key alone
  *     closed                  the table cannot be opened
  *     absent                  there is no such key
  *     slow                    found, after a tenth of a second
@@ -61,6 +62,8 @@ static dictum_status lookup(void *self, const dictum_call *call, const char *key
   }
   atomic_fetch_add(&lookups, 1);
   read_mood(fake, mood);
+  if (strcmp(mood, "odd") == 0)
+    return fake->host->fail_key(err, DICTUM_RETRY, 0, "an odd key");
   if (strcmp(mood, "absent") == 0)
     return DICTUM_NOTFOUND;
   if (strcmp(mood, "slow") == 0)
