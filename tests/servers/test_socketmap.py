@@ -4,6 +4,7 @@
 
 import pathlib
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -147,12 +148,14 @@ def silence():
 
 
 def answers_nobody_asked_for():
-    """They are never taken for the answer to the next question."""
+    """Once they have come, they are not taken for the answer to the next question."""
+    said = threading.Semaphore(0)
 
     def serve(conn):
         with conn.makefile("rb") as file:
             while (question := read_netstring(file)) is not None:
                 conn.sendall(netstring(b"OK " + question) + netstring(b"OK wrong"))
+                said.release()
 
     def late(conn):
         with conn.makefile("rb") as file:
@@ -160,13 +163,14 @@ def answers_nobody_asked_for():
                 conn.sendall(netstring(b"OK " + question))
                 time.sleep(0.02)
                 conn.sendall(netstring(b"OK wrong"))
+                said.release()
 
     for server in (serve, late):
         with Bench() as bench, Peer(server) as peer, \
                 bench.session(f"socketmap:{peer.service}:m") as session:
             for i in range(20):
                 same(session.ask(f"k{i}"), ("ok", f"m k{i}"), "answer")
-                time.sleep(0.05)
+                said.acquire()
 
 
 def limits():
