@@ -77,7 +77,7 @@ class Redis:
 
     def __init__(self, folder, *options, kind="ipv4"):
         """kind: ipv4, ipv6, or unix for a socket in @p folder"""
-        self.folder = pathlib.Path(folder)
+        self.folder = pathlib.Path(folder).absolute()
         self.options = options
         self.process = None
         if kind == "unix":
