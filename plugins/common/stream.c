@@ -229,7 +229,7 @@ static bool is_later(int error) {
   return error == EAGAIN || error == EINTR;
 }
 
-/* What can be sent at once. A peer that no longer reads may still have said something. */
+/* Sends what can be sent at once. @return 0 or an error number */
 static int send_some(struct stream *stream) {
   while (stream->sent < stream->out.len) {
     ssize_t n = send(atomic_load(&stream->fd), stream->out.data + stream->sent,
@@ -252,11 +252,13 @@ static void compact(struct stream *stream) {
   stream->start = 0;
 }
 
+/* A long answer is read in larger and larger pieces, as it is looked through after each. */
 static bool receive(struct stream *stream, struct fault *fault) {
   compact(stream);
-  if (!text_reserve(&stream->in, chunk))
+  const size_t room = stream->in.len > chunk ? stream->in.len : chunk;
+  if (!text_reserve(&stream->in, room))
     return fault_set(fault, FAULT_NOMEM, ENOMEM, "out of memory");
-  ssize_t n = recv(atomic_load(&stream->fd), stream->in.data + stream->in.len, chunk, 0);
+  ssize_t n = recv(atomic_load(&stream->fd), stream->in.data + stream->in.len, room, 0);
   if (n > 0) {
     stream->in.len += (size_t)n;
     return true;
@@ -272,7 +274,9 @@ bool stream_step(struct stream *stream, int64_t deadline_ns, struct fault *fault
     return fault_set(fault, FAULT_LOST, error, NULL);
   short events = stream->sent < stream->out.len ? POLLIN | POLLOUT : POLLIN;
   struct pollfd wanted = {.fd = atomic_load(&stream->fd), .events = events};
-  int n = poll(&wanted, 1, left_ms(deadline_ns));
+  int left = left_ms(deadline_ns);
+  /* Late is late, also for a server that goes on and on. */
+  int n = left > 0 ? poll(&wanted, 1, left) : 0;
   if (n == 0)
     return fault_set(fault, FAULT_TIMEOUT, ETIMEDOUT, NULL);
   if (n < 0)

@@ -142,6 +142,11 @@ def silence():
                 result = within(1, what, lambda: bench.dictum(
                     "get", "--timeout", "1s", f"socketmap:{peer.service}:m", "k"))
                 same(result[:2], (RETRY, b""), f"{what}: {result[2]}")
+        with Bench("socketmap_pipeline = 100\n") as many, Peer(good(pause=0.3)) as peer:
+            result = within(2, "slow answers", lambda: many.dictum(
+                "get", "--timeout", "1s", f"socketmap:{peer.service}:m", "-",
+                given=b"a\n" * 1000))
+            same(result[0], RETRY, "each in time, all of them not")
         with Peer(stay(full, 0.02)) as peer:
             same(bench.dictum("get", f"socketmap:{peer.service}:m", "k")[:2], (OK, b"value\n"),
                  "slow, but in time")
