@@ -355,6 +355,22 @@ if [ -n "$type" ]; then
 else
   skip "build, put and del" "there is no type to build"
 fi
+# Keys that begin others, and do not end in a NUL byte: each has its place on a page.
+for type in hash btree lmdb; do
+  has_type $type || continue
+  awk 'BEGIN { for (i = 0; i < 3000; i++) print substr("aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", 1 + i % 16, 1 + i % 17) i % 7 " v" i }' >prefixes
+  input ''
+  "$DICTUM" build --no-nul --duplicates=ignore "$type:prefixes" >out 2>err
+  for round in 1 2 3; do
+    run put --no-nul --duplicates=replace "$type:prefixes" "a$round" x
+    run put --no-nul --duplicates=replace "$type:prefixes" "a" "$round"
+  done
+  expect 0 '' "$type: put among keys that begin others"
+  run get --no-nul "$type:prefixes" a
+  expect 0 3 "$type: and it is there"
+  run del --no-nul "$type:prefixes" a2
+  expect 0 '' "$type: del among keys that begin others"
+done
 run test-plugin ./nosuch.so
 [ "$status" -eq 78 ] && grep -q '^not ok 1 ' out
 result $? "test-plugin of a file that is not there"
