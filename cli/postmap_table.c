@@ -82,12 +82,19 @@ static bool is_bare(const char *spec) {
   return strncmp(spec, "static:", 7) == 0 || strncmp(spec, "environ:", 8) == 0;
 }
 
+/* Postfix has these opened for writing, and then finds that only a build can. */
+static bool is_only_built(const char *spec) {
+  return strncmp(spec, "cdb:", 4) == 0;
+}
+
 static void refuse_operation(const char *spec, enum purpose purpose) {
   if (purpose == TO_BUILD)
     message("fatal", "no 'map create' support for this type: %.*s", (int)strcspn(spec, ":"), spec);
   else if (is_bare(spec))
     message("fatal", "table %s: %s operation is not supported", spec,
             purpose == TO_DELETE ? "delete" : "update");
+  else if (is_only_built(spec))
+    message("fatal", "unsupported non-bulk change request");
   else
     message("fatal", "%s map requires O_RDONLY access mode", spec);
 }

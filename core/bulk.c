@@ -235,13 +235,15 @@ dictum_status bulk_order(struct bulk *bulk, uint32_t order,
                          void *bucket_rock, bulk_progress *progress, void *progress_rock,
                          dictum_bulk **out, dictum_error *err) {
   /* ORDER_ANY gets them by key too: they are sorted already. */
-  if (order == DICTUM_ORDER_BUCKET && bucket) {
+  bool by_bucket = order == DICTUM_ORDER_BUCKET && bucket;
+  if (by_bucket || order == DICTUM_ORDER_SOURCE) {
     struct sort_ref *spare = reallocarray(NULL, bulk->n ? bulk->n : 1, sizeof *spare);
     if (!spare)
       return error_nomem(err);
     for (size_t i = 0; i < bulk->n; i++) {
       const struct record *record = bulk->refs[i].item;
-      bulk->refs[i].order = bucket(bucket_rock, record->bytes, record->keylen, bulk->n);
+      bulk->refs[i].order = by_bucket ? bucket(bucket_rock, record->bytes, record->keylen, bulk->n)
+                                      : record->line - 1; /* 0, which is none, comes last */
     }
     sort_by_number(bulk->refs, bulk->n, spare);
     free(spare);

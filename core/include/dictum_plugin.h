@@ -192,6 +192,7 @@ typedef struct dictum_opt {
 #define DICTUM_ORDER_ANY 0u    /**< whatever is cheapest */
 #define DICTUM_ORDER_BYTES 1u  /**< by bytes of the key, as memcmp() */
 #define DICTUM_ORDER_BUCKET 2u /**< by bucket(), then by bytes */
+#define DICTUM_ORDER_SOURCE 3u /**< by line, unknown ones last, then by bytes */
 
 /** One type of table. name, open, close and lookup are required, the rest may be NULL. */
 typedef struct dictum_type {

@@ -9,7 +9,7 @@ import subprocess
 from bench import Wrong
 from results import Results
 
-SUFFIX = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb"}
+SUFFIX = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}
 COLD_RUNS = 200
 RULES = 10_000
 NETWORKS = (1_000, 100_000)

@@ -66,4 +66,6 @@ def change_beside_a_build(lab, kind):
         table.check_folder()
 
 
+change_beside_a_build.kinds = ("hash", "btree", "lmdb")  # those that can be changed
+
 CASES = (two_builders, beside_postfix, change_beside_a_build)

@@ -17,7 +17,7 @@ check "it is a program, not a script" sh -c 'readelf -h bin/dictum'
 check "it needs no libdictum" sh -c '! ldd bin/dictum | grep libdictum'
 printf 'Info@example.org\tsomebody\n' >table
 printf 'Info@example.org\tsomebody\n' >sorted
-for type in hash lmdb; do
+for type in hash cdb lmdb; do
   check "$type: build" bin/postmap "$type:table"
   check "$type: query" test "$(bin/postmap -q info@EXAMPLE.org "$type:table")" = somebody
 done
@@ -43,4 +43,8 @@ for type in environ fail inline static texthash $(cat types); do
   check "$type is listed, from no file" grep -q "^$type .*" listing
 done
 check "no type is unusable for want of a file" sh -c '! grep -E "^[a-z]+ .*(unusable|\.so)" listing'
+for type in btree cdb environ fail hash inline lmdb regexp static texthash; do
+  check "$type is listed, from no file" grep -q "^$type .*" listing
+done
+check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|cdb|lmdb|regexp) .*(unusable|\.so)" listing'
 finish

@@ -53,6 +53,8 @@ if has bdb; then "$DICTUM" build hash:table; fi
 try_type bdb hash table
 if has bdb; then "$DICTUM" build btree:table; fi
 try_type bdb btree table
+if has cdb; then "$DICTUM" build cdb:table; fi
+try_type cdb cdb table
 if has lmdb; then "$DICTUM" build lmdb:table; fi
 try_type lmdb lmdb table
 printf 'memcache = unix:/nonexistent\nbackup = static:value\n' >memcache.cf

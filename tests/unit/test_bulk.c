@@ -151,6 +151,21 @@ static void buckets_then_bytes(void **state) {
   bulk_free(bulk);
 }
 
+static void as_in_the_source(void **state) {
+  (void)state;
+  struct bulk *bulk = bulk_new();
+  struct heard heard = {""};
+  add(bulk, "own", "", 0, DICTUM_DUP_REPLACE);
+  add(bulk, "z", "", 1, DICTUM_DUP_REPLACE);
+  add(bulk, "b", "", 2, DICTUM_DUP_REPLACE);
+  add(bulk, "a", "", 2, DICTUM_DUP_REPLACE);
+  add(bulk, "z", "last", 300, DICTUM_DUP_REPLACE);
+  add(bulk, "c", "", 70000, DICTUM_DUP_REPLACE);
+  assert_int_equal(bulk_settle(bulk, hear, &heard, NULL), DICTUM_OK);
+  assert_content(bulk, DICTUM_ORDER_SOURCE, NULL, "a= b= z=last c= own= ");
+  bulk_free(bulk);
+}
+
 static void keys_and_values_are_bytes(void **state) {
   (void)state;
   struct bulk *bulk = bulk_new();
@@ -259,6 +274,7 @@ int main(void) {
       cmocka_unit_test(each_entry_asks_for_itself),
       cmocka_unit_test(duplicates_can_be_an_error),
       cmocka_unit_test(buckets_then_bytes),
+      cmocka_unit_test(as_in_the_source),
       cmocka_unit_test(keys_and_values_are_bytes),
       cmocka_unit_test(entry_larger_than_a_chunk),
       cmocka_unit_test(absurd_sizes_are_refused),
