@@ -193,4 +193,7 @@ def readers_during_rebuilds(lab, kind):
     return f"{REBUILDS} rebuilds, asked {asked} times; longest waits: {waits}"
 
 
+readers_during_rebuilds.kinds = ("hash", "btree", "lmdb")  # Postfix can only list cdb from 3.10 on
+
+
 CASES = (readers_during_rebuilds,)

@@ -33,6 +33,9 @@ check "pcre: query" test "$(bin/postmap -q info@example.org pcre:rules)" = match
 echo '192.0.2.0/24 matched' >networks
 check "cidr: query" test "$(bin/postmap -q 192.0.2.1 cidr:networks)" = matched
 check "proxy: query" test "$(bin/dictum get proxy:static:value info@example.org)" = value
+: >empty.db
+printf 'dbpath = empty.db\nquery = SELECT \047got %%s\047\n' >sqlite.cf
+check "sqlite: query" test "$(bin/dictum get sqlite:./sqlite.cf x)" = 'got x'
 echo 'postmaster: root' >aliases
 check "postalias: build" bin/postalias hash:aliases
 check "postalias: query" test "$(bin/postalias -q postmaster hash:aliases)" = root
@@ -43,8 +46,4 @@ for type in environ fail inline static texthash $(cat types); do
   check "$type is listed, from no file" grep -q "^$type .*" listing
 done
 check "no type is unusable for want of a file" sh -c '! grep -E "^[a-z]+ .*(unusable|\.so)" listing'
-for type in btree cdb environ fail hash inline lmdb regexp static texthash; do
-  check "$type is listed, from no file" grep -q "^$type .*" listing
-done
-check "no type is unusable for want of a file" sh -c '! grep -E "^(hash|btree|cdb|lmdb|regexp) .*(unusable|\.so)" listing'
 finish

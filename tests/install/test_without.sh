@@ -67,5 +67,8 @@ try_absence redis redis ./redis.cf
 try_type regexp regexp rules
 try_type pcre pcre rules
 try_type cidr cidr networks 192.0.2.1
+: >empty.db
+printf 'dbpath = empty.db\nquery = SELECT \047value\047\n' >sqlite.cf
+try_type sqlite sqlite ./sqlite.cf
 check "static is always there" test "$("$DICTUM" get static:value key)" = value
 finish
