@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 import traceback
 
@@ -47,6 +48,14 @@ def require(*programs):
         sys.exit(1)
     print(f"1..0 # SKIP there is no {missing[0]}")
     sys.exit(0)
+
+
+def ask_in_threads(spec, rounds, *keys):
+    """Many threads of one program ask one table; see servers/many_threads.c."""
+    program = os.path.join(os.environ["TOP_BUILDDIR"], "tests/servers/many_threads")
+    done = subprocess.run([program, spec, str(rounds), *keys], capture_output=True, check=False,
+                          timeout=600)
+    same((done.returncode, done.stderr[:2000]), (0, b""), "status and messages")
 
 
 def run(cases):

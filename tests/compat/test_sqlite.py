@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from pair import THEIR_POSTMAP, Pair, lines_of  # noqa: E402
-from tap import check, require, run, same  # noqa: E402
+from tap import ask_in_threads, check, require, run, same  # noqa: E402
 
 COUNT = 2000
 DICTUM = os.environ["DICTUM"]
@@ -182,6 +182,13 @@ def a_batch_is_of_one_state():
             writer.join()
 
 
+def threads():
+    with Pair() as pair:
+        make(pair.home / "db")
+        ask_in_threads(settings(pair, QUERIES["by key"][0]), 50,
+                       *(f"user{i}@example.org" for i in range(20)), "absent", "o'brien")
+
+
 def cases():
     for name, (query, more) in QUERIES.items():
         yield f"sqlite: {name}", lambda query=query, more=more: beside_theirs(query, more)
@@ -189,6 +196,7 @@ def cases():
     yield "sqlite: a long query ends at the deadline", a_long_query_ends_in_time
     yield "sqlite: nothing is written", nothing_is_written
     yield "sqlite: mistakes are configuration", mistakes_are_configuration
+    yield "sqlite: threads and a child", threads
     yield "sqlite: a new file is asked", a_new_file_is_asked
     yield "sqlite: a batch is of one state", a_batch_is_of_one_state
 

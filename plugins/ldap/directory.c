@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * directory.c - connections to LDAP servers, and searches that end in time.
+ *
+ * libldap connects, binds and encrypts with its own limit on the network, which
+ * is set to what is left of the call's time, divided among the servers that it
+ * may try; everything else is waited for in ldap_result(), with the rest. What
+ * cannot be bounded: a host name that takes long to be looked up.
+ *
+ * STATUS by LDAP's result codes: see directory_status(), and ldap_table(5).
+ *
+ * SIGPIPE is kept from the thread while libldap writes, which may be to a server
+ * that is gone.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "ldap_table.h"
+
+int64_t directory_now_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* ---- errors --------------------------------------------------------------------------------- */
+
+dictum_status directory_status(int code) {
+  switch (code) {
+  case LDAP_SUCCESS:
+    return DICTUM_OK;
+  case LDAP_NO_MEMORY:
+    return DICTUM_NOMEM;
+  case LDAP_PROTOCOL_ERROR:
+  case LDAP_AUTH_METHOD_NOT_SUPPORTED:
+  case LDAP_STRONG_AUTH_REQUIRED:
+  case LDAP_CONFIDENTIALITY_REQUIRED:
+  case LDAP_UNAVAILABLE_CRITICAL_EXTENSION:
+  case LDAP_UNDEFINED_TYPE:
+  case LDAP_INAPPROPRIATE_MATCHING:
+  case LDAP_INVALID_SYNTAX:
+  case LDAP_NO_SUCH_OBJECT:
+  case LDAP_INVALID_DN_SYNTAX:
+  case LDAP_INAPPROPRIATE_AUTH:
+  case LDAP_INVALID_CREDENTIALS:
+  case LDAP_INSUFFICIENT_ACCESS:
+  case LDAP_FILTER_ERROR:
+  case LDAP_PARAM_ERROR:
+  case LDAP_AUTH_UNKNOWN:
+  case LDAP_NOT_SUPPORTED:
+    return DICTUM_CONFIG;
+  default:
+    return DICTUM_RETRY;
+  }
+}
+
+static dictum_status fail(const struct table *table, LDAP *ld, const char *what, int code,
+                          dictum_error *err) {
+  char *detail = NULL;
+  if (ld)
+    ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &detail);
+  bool more = detail && *detail;
+  dictum_status status = table->host->fail(err, directory_status(code), 0, "%s: %s: %s%s%s%s",
+                                           table->label, what, ldap_err2string(code),
+                                           more ? " (" : "", more ? detail : "", more ? ")" : "");
+  ldap_memfree(detail);
+  return status;
+}
+
+static dictum_status timed_out(const struct table *table, const char *what, dictum_error *err) {
+  return table->host->fail(err, DICTUM_RETRY, ETIMEDOUT, "%s: %s: timed out", table->label, what);
+}
+
+/* ---- signals -------------------------------------------------------------------------------- */
+
+struct no_sigpipe {
+  sigset_t before;
+  bool pending; /* somebody else's */
+};
+
+static bool is_pending(void) {
+  sigset_t pending;
+  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
+}
+
+static void block_sigpipe(struct no_sigpipe *saved) {
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  saved->pending = is_pending();
+  pthread_sigmask(SIG_BLOCK, &pipe, &saved->before);
+}
+
+static void restore_sigpipe(const struct no_sigpipe *saved) {
+  const struct timespec at_once = {0, 0};
+  sigset_t pipe;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
+  if (!saved->pending && is_pending())
+    sigtimedwait(&pipe, NULL, &at_once);
+  pthread_sigmask(SIG_SETMASK, &saved->before, NULL);
+}
+
+/* ---- time ----------------------------------------------------------------------------------- */
+
+static struct timeval left_of(int64_t deadline_ns, unsigned share) {
+  int64_t us = (deadline_ns - directory_now_ns()) / 1000 / share;
+  if (us < 1)
+    us = 1;
+  return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+}
+
+static void limit_network(const struct table *table, LDAP *ld, int64_t deadline_ns) {
+  const struct timeval each = left_of(deadline_ns, table->nuris), all = left_of(deadline_ns, 1);
+  ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &each);
+  ldap_set_option(ld, LDAP_OPT_TIMEOUT, &all);
+}
+
+/* libldap's own limit does not hold while TLS is being agreed upon: it tries to read again and
+ * again. So below TLS there is a layer that fails once it is late, and the socket wakes it. */
+static bool is_late(const Sockbuf_IO_Desc *layer) {
+  const struct connection *connection = layer->sbiod_pvt;
+  if (directory_now_ns() < connection->deadline_ns)
+    return false;
+  errno = ETIMEDOUT;
+  return true;
+}
+
+static int guard_setup(Sockbuf_IO_Desc *layer, void *connection) {
+  layer->sbiod_pvt = connection;
+  return 0;
+}
+
+static int guard_end(Sockbuf_IO_Desc *layer) {
+  (void)layer;
+  return 0;
+}
+
+static int guard_ctrl(Sockbuf_IO_Desc *layer, int option, void *arg) {
+  return LBER_SBIOD_CTRL_NEXT(layer, option, arg);
+}
+
+static ber_slen_t guard_read(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t n) {
+  return is_late(layer) ? -1 : LBER_SBIOD_READ_NEXT(layer, bytes, n);
+}
+
+static ber_slen_t guard_write(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t n) {
+  return is_late(layer) ? -1 : LBER_SBIOD_WRITE_NEXT(layer, bytes, n);
+}
+
+static Sockbuf_IO guard = {guard_setup, guard_end, guard_ctrl, guard_read, guard_write, guard_end};
+
+static void limit_socket(struct connection *connection) {
+  const struct timeval left = left_of(connection->deadline_ns, 1);
+  setsockopt(connection->fd, SOL_SOCKET, SO_RCVTIMEO, &left, sizeof left);
+  setsockopt(connection->fd, SOL_SOCKET, SO_SNDTIMEO, &left, sizeof left);
+}
+
+/* Called by libldap for each new connection, before anything is sent. */
+static int on_connect(LDAP *ld, Sockbuf *sb, LDAPURLDesc *url, struct sockaddr *addr,
+                      struct ldap_conncb *self) {
+  struct connection *connection = self->lc_arg;
+  (void)ld;
+  (void)url;
+  (void)addr;
+  const int below_tls = (LBER_SBIOD_LEVEL_PROVIDER + LBER_SBIOD_LEVEL_TRANSPORT) / 2;
+  if (ber_sockbuf_ctrl(sb, LBER_SB_OPT_GET_FD, &connection->fd) == 1)
+    limit_socket(connection);
+  return ber_sockbuf_add_io(sb, &guard, below_tls, connection);
+}
+
+static void on_disconnect(LDAP *ld, Sockbuf *sb, struct ldap_conncb *self) {
+  (void)ld;
+  (void)sb;
+  ((struct connection *)self->lc_arg)->fd = -1;
+}
+
+/* ---- connecting ----------------------------------------------------------------------------- */
+
+void directory_close(struct connection *connection) {
+  struct no_sigpipe saved;
+  if (!connection->ld)
+    return;
+  block_sigpipe(&saved);
+  ldap_unbind_ext(connection->ld, NULL, NULL);
+  restore_sigpipe(&saved);
+  connection->ld = NULL;
+  connection->fd = -1;
+}
+
+static int set_tls(const struct table *table, LDAP *ld) {
+  static const struct {
+    const char *setting;
+    int option;
+  } texts[] = {{"tls_ca_cert_file", LDAP_OPT_X_TLS_CACERTFILE},
+               {"tls_ca_cert_dir", LDAP_OPT_X_TLS_CACERTDIR},
+               {"tls_cert", LDAP_OPT_X_TLS_CERTFILE},
+               {"tls_key", LDAP_OPT_X_TLS_KEYFILE},
+               {"tls_cipher_suite", LDAP_OPT_X_TLS_CIPHER_SUITE}};
+  int require = table->host->opt_int(table->cfg, "tls_require_cert") ? LDAP_OPT_X_TLS_DEMAND
+                                                                     : LDAP_OPT_X_TLS_NEVER;
+  int code = ldap_set_option(ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &require);
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0] && code == LDAP_SUCCESS; i++) {
+    const char *text = table->host->opt_str(table->cfg, texts[i].setting);
+    if (*text)
+      code = ldap_set_option(ld, texts[i].option, text);
+  }
+  const int as_client = 0;
+  return code == LDAP_SUCCESS ? ldap_set_option(ld, LDAP_OPT_X_TLS_NEWCTX, &as_client) : code;
+}
+
+static bool uses_tls(const struct table *table) {
+  return table->start_tls || strstr(table->uris, "ldaps://");
+}
+
+static int set_options(const struct table *table, LDAP *ld) {
+  int code = ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &table->version);
+  if (code == LDAP_SUCCESS)
+    code = ldap_set_option(ld, LDAP_OPT_DEREF, &table->dereference);
+  if (code == LDAP_SUCCESS)
+    code = ldap_set_option(ld, LDAP_OPT_REFERRALS,
+                           table->chase_referrals ? LDAP_OPT_ON : LDAP_OPT_OFF);
+  return code == LDAP_SUCCESS && uses_tls(table) ? set_tls(table, ld) : code;
+}
+
+/* What SASL's mechanism PLAIN sends: whom to act as, who we are and the password, NUL between. */
+static bool plain_secret(const struct table *table, struct text *out) {
+  const dictum_host *host = table->host;
+  const char *as = host->opt_str(table->cfg, "sasl_authz_id");
+  const char *dn = host->opt_str(table->cfg, "bind_dn");
+  const char *password = host->opt_str(table->cfg, "bind_pw");
+  return text_append(out, as, strlen(as) + 1) && text_append(out, dn, strlen(dn) + 1) &&
+         text_append(out, password, strlen(password));
+}
+
+static int send_bind(const struct table *table, LDAP *ld, int *id) {
+  const dictum_host *host = table->host;
+  const char *password = host->opt_str(table->cfg, "bind_pw");
+  struct berval secret = {strlen(password), (char *)(uintptr_t)password};
+  if (table->bind == BIND_SIMPLE)
+    return ldap_sasl_bind(ld, host->opt_str(table->cfg, "bind_dn"), LDAP_SASL_SIMPLE, &secret, NULL,
+                          NULL, id);
+  const char *mechanism = host->opt_str(table->cfg, "sasl_mechs");
+  if (strcasecmp(mechanism, "EXTERNAL") == 0) {
+    const char *as = host->opt_str(table->cfg, "sasl_authz_id");
+    secret = (struct berval){strlen(as), (char *)(uintptr_t)as};
+    return ldap_sasl_bind(ld, NULL, "EXTERNAL", &secret, NULL, NULL, id);
+  }
+  struct text plain = {0};
+  int code = LDAP_NO_MEMORY;
+  if (plain_secret(table, &plain)) {
+    secret = (struct berval){plain.len, plain.data};
+    code = ldap_sasl_bind(ld, NULL, "PLAIN", &secret, NULL, NULL, id);
+    memset(plain.data, 0, plain.len);
+  }
+  text_free(&plain);
+  return code;
+}
+
+/* @return the server's result code, or libldap's */
+static int wait_for(LDAP *ld, int id, int64_t deadline_ns, LDAPMessage **out) {
+  struct timeval left = left_of(deadline_ns, 1);
+  int code = LDAP_OTHER;
+  *out = NULL;
+  int type = ldap_result(ld, id, LDAP_MSG_ALL, &left, out);
+  if (type == 0)
+    return LDAP_TIMEOUT;
+  if (type < 0) {
+    ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &code);
+    return code == LDAP_SUCCESS ? LDAP_SERVER_DOWN : code;
+  }
+  int parsed = ldap_parse_result(ld, *out, &code, NULL, NULL, NULL, NULL, 0);
+  return parsed == LDAP_SUCCESS ? code : parsed;
+}
+
+static int bind_to(const struct table *table, LDAP *ld, int64_t deadline_ns) {
+  int id;
+  LDAPMessage *answer = NULL;
+  if (table->bind == BIND_NOT)
+    return LDAP_SUCCESS;
+  int code = send_bind(table, ld, &id);
+  if (code == LDAP_SUCCESS)
+    code = wait_for(ld, id, deadline_ns, &answer);
+  ldap_msgfree(answer);
+  return code;
+}
+
+static dictum_status connect_to(struct table *table, struct connection *connection,
+                                int64_t deadline_ns, dictum_error *err) {
+  int code = ldap_initialize(&connection->ld, table->uris);
+  const char *what = "cannot use server_host";
+  connection->fd = -1;
+  if (code == LDAP_SUCCESS) {
+    what = "cannot set options";
+    connection->deadline_ns = deadline_ns;
+    connection->callback = (struct ldap_conncb){on_connect, on_disconnect, connection};
+    limit_network(table, connection->ld, deadline_ns);
+    code = ldap_set_option(connection->ld, LDAP_OPT_CONNECT_CB, &connection->callback);
+    if (code == LDAP_SUCCESS)
+      code = set_options(table, connection->ld);
+  }
+  if (code == LDAP_SUCCESS) {
+    what = "connect to server";
+    code = ldap_connect(connection->ld);
+  }
+  if (code == LDAP_SUCCESS && table->start_tls) {
+    what = "STARTTLS";
+    code = ldap_start_tls_s(connection->ld, NULL, NULL);
+  }
+  if (code == LDAP_SUCCESS) {
+    what = "bind to server";
+    code = bind_to(table, connection->ld, deadline_ns);
+  }
+  if (code == LDAP_SUCCESS)
+    return DICTUM_OK;
+  dictum_status status = code == LDAP_TIMEOUT ? timed_out(table, what, err)
+                                              : fail(table, connection->ld, what, code, err);
+  directory_close(connection);
+  return status;
+}
+
+/* ---- searching ------------------------------------------------------------------------------ */
+
+static int try_search(const struct table *table, LDAP *ld, const struct search *search,
+                      int64_t deadline_ns, LDAPMessage **out) {
+  struct timeval left = left_of(deadline_ns, 1);
+  int id;
+  *out = NULL;
+  int code = ldap_search_ext(ld, search->base, search->scope, search->filter, search->attributes, 0,
+                             NULL, NULL, &left, table->size_limit, &id);
+  if (code != LDAP_SUCCESS)
+    return code;
+  code = wait_for(ld, id, deadline_ns, out);
+  if (code == LDAP_TIMEOUT)
+    ldap_abandon_ext(ld, id, NULL, NULL);
+  return code;
+}
+
+static bool is_gone(int code) {
+  return code == LDAP_SERVER_DOWN || code == LDAP_CONNECT_ERROR || code == LDAP_UNAVAILABLE;
+}
+
+/* The connection stays only after answers that say nothing against it. */
+static bool is_answer(int code) {
+  return code == LDAP_SUCCESS || code == LDAP_NO_SUCH_OBJECT || code == LDAP_INVALID_DN_SYNTAX ||
+         code == LDAP_SIZELIMIT_EXCEEDED;
+}
+
+static dictum_status search_in_peace(struct table *table, struct connection *connection,
+                                     const struct search *search, int64_t deadline_ns, int *code,
+                                     LDAPMessage **out, dictum_error *err) {
+  for (bool again = connection->ld != NULL;; again = false) {
+    dictum_status status = DICTUM_OK;
+    if (connection->ld) {
+      limit_network(table, connection->ld, deadline_ns);
+      connection->deadline_ns = deadline_ns;
+      limit_socket(connection);
+    } else {
+      status = connect_to(table, connection, deadline_ns, err);
+    }
+    if (status != DICTUM_OK)
+      return status;
+    *code = try_search(table, connection->ld, search, deadline_ns, out);
+    if (*code == LDAP_SUCCESS || *code == LDAP_NO_SUCH_OBJECT || *code == LDAP_INVALID_DN_SYNTAX)
+      return DICTUM_OK;
+    ldap_msgfree(*out);
+    *out = NULL;
+    if (!again || !is_gone(*code))
+      break;
+    directory_close(connection);
+  }
+  dictum_status status;
+  if (*code == LDAP_TIMEOUT)
+    status = timed_out(table, "search", err);
+  else if (*code == LDAP_SIZELIMIT_EXCEEDED)
+    status = table->host->fail(err, DICTUM_RETRY, 0, "%s: Query size limit (%d) exceeded",
+                               table->label, table->size_limit);
+  else
+    status = fail(table, connection->ld, "search", *code, err);
+  if (!is_answer(*code))
+    directory_close(connection);
+  return status;
+}
+
+dictum_status directory_search(struct table *table, struct connection *connection,
+                               const struct search *search, int64_t deadline_ns, int *code,
+                               LDAPMessage **out, dictum_error *err) {
+  struct no_sigpipe saved;
+  int64_t own_limit = directory_now_ns() + table->timeout_ns;
+  if (deadline_ns == 0 || deadline_ns > own_limit)
+    deadline_ns = own_limit;
+  block_sigpipe(&saved);
+  dictum_status status = search_in_peace(table, connection, search, deadline_ns, code, out, err);
+  restore_sigpipe(&saved);
+  return status;
+}
