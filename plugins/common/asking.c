@@ -45,8 +45,12 @@ void asking_absent(struct asking *asking, size_t i) {
   settle(asking, i, DICTUM_NOTFOUND, NULL, 0);
 }
 
-static void fail(struct asking *asking, size_t i, bool this_key, dictum_status status,
-                 int sys_errno, const char *fmt, va_list args) {
+#if defined(__GNUC__)
+__attribute__((format(printf, 6, 0)))
+#endif
+static void
+fail(struct asking *asking, size_t i, bool this_key, dictum_status status, int sys_errno,
+     const char *fmt, va_list args) {
   const dictum_host *host = asking->host;
   char text[512];
   vsnprintf(text, sizeof text, fmt, args);
