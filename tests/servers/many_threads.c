@@ -86,6 +86,17 @@ static void ask_from_child(void) {
     atomic_fetch_add(&wrong, 1);
 }
 
+/* With the plugins of this build, as the command finds them. */
+static dictum_status make_context(dictum_ctx **ctx, dictum_error *err) {
+  const dictum_registry registry = {getenv("DICTUM_DYNAMICMAPS"), getenv("DICTUM_PLUGIN_DIR"), 0};
+  dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
+  if (registry.maps_file && registry.plugin_dir) {
+    opts.registries = &registry;
+    opts.nregistries = 1;
+  }
+  return dictum_ctx_new(ctx, &opts, err);
+}
+
 int main(int argc, char **argv) {
   dictum_ctx *ctx = NULL;
   dictum_error err = DICTUM_ERROR_INIT;
@@ -95,7 +106,7 @@ int main(int argc, char **argv) {
   rounds = atoi(argv[2]);
   keys = argv + 3;
   nkeys = (size_t)argc - 3;
-  if (dictum_ctx_new(&ctx, NULL, &err) != DICTUM_OK ||
+  if (make_context(&ctx, &err) != DICTUM_OK ||
       dictum_open(ctx, argv[1], 0, &table, &err) != DICTUM_OK)
     return fprintf(stderr, "%s\n", err.what), 78;
   dictum_set_timeout(table, 60000);
