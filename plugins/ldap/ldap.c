@@ -255,17 +255,16 @@ static void free_settings(struct table *table) {
 
 static void close_table(void *self) {
   struct table *table = self;
-  for (size_t i = 0; i < connections; i++) {
+  for (size_t i = 0; i < connections; i++)
     directory_close(&table->connections[i]);
-    pthread_mutex_destroy(&table->connections[i].lock);
-  }
+  turns_destroy(&table->turns);
   free_settings(table);
 }
 
 static void forget_table(void *self) {
   struct table *table = self;
   for (size_t i = 0; i < connections; i++)
-    if (pthread_mutex_trylock(&table->connections[i].lock) == 0 && table->connections[i].fd >= 0)
+    if (!(table->turns.taken & UINT32_C(1) << i) && table->connections[i].fd >= 0)
       close(table->connections[i].fd);
   free_settings(table);
 }
@@ -274,15 +273,15 @@ static void forget_table(void *self) {
 static dictum_status open_table(const dictum_host *host, const dictum_open_args *args, void **self,
                                 dictum_error *err) {
   struct table *table = calloc(1, sizeof *table);
-  if (!table)
+  if (!table || !turns_init(&table->turns, connections)) {
+    free(table);
     return nomem(host, err);
+  }
   table->host = host;
   table->cfg = args->cfg;
   table->slot = args->slot;
-  for (size_t i = 0; i < connections; i++) { /* without attributes it cannot fail */
-    pthread_mutex_init(&table->connections[i].lock, NULL);
+  for (size_t i = 0; i < connections; i++)
     table->connections[i].fd = -1;
-  }
   dictum_status status = read_settings(table, args, err);
   if (status != DICTUM_OK) {
     close_table(table);
@@ -336,23 +335,6 @@ static dictum_status fill_in(const struct template *template, const struct addre
 
 /* ---- lookup --------------------------------------------------------------------------------- */
 
-/* Each thread begins its search at its own place, so that it mostly finds the same one again. */
-static struct connection *take_connection(struct table *table, int64_t deadline_ns) {
-  uintptr_t thread = (uintptr_t)pthread_self();
-  size_t first = (thread >> 12 ^ thread >> 20) % connections;
-  for (size_t i = 0; i < connections; i++) {
-    struct connection *connection = &table->connections[(first + i) % connections];
-    if (pthread_mutex_trylock(&connection->lock) == 0)
-      return connection;
-  }
-  struct connection *connection = &table->connections[first];
-  if (deadline_ns == 0)
-    return pthread_mutex_lock(&connection->lock) == 0 ? connection : NULL;
-  const struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-  return pthread_mutex_clocklock(&connection->lock, CLOCK_MONOTONIC, &until) == 0 ? connection
-                                                                                  : NULL;
-}
-
 /* A base that depends on the key and is not there means that the key is not. */
 static dictum_status judge_missing_base(const struct expansion *expansion, const char *base,
                                         int code) {
@@ -393,19 +375,21 @@ static dictum_status look_up(void *self, const dictum_call *call, const char *ke
   struct table *table = self;
   const struct address address = address_of(key, len);
   struct text base = {0}, filter = {0};
+  int number = -1;
   struct expansion expansion = {
       .table = table, .key = &address, .deadline_ns = call->deadline_ns, .err = err};
   dictum_status status = prepare(table, call, &address, &base, &filter, err);
   if (status == DICTUM_OK) {
-    expansion.connection = take_connection(table, call->deadline_ns);
-    if (!expansion.connection)
+    number = turns_take(&table->turns, call->deadline_ns);
+    if (number < 0)
       status = table->host->fail(err, DICTUM_RETRY, ETIMEDOUT, "%s: timed out", table->label);
   }
   if (status == DICTUM_OK) {
     const struct search search = {base.data ? base.data : "", filter.data ? filter.data : "",
                                   table->scope, table->attributes};
+    expansion.connection = &table->connections[number];
     status = ask(&expansion, &search);
-    pthread_mutex_unlock(&expansion.connection->lock);
+    turns_give_back(&table->turns, number);
   }
   if (status == DICTUM_OK)
     status = table->host->emit(sink, expansion.values.data, expansion.values.len);

@@ -4,9 +4,9 @@
 #define DICTUM_PLUGINS_LDAP_TABLE_H
 
 #include <ldap.h>
-#include <pthread.h>
 
 #include "domains.h"
+#include "turns.h"
 
 enum { connections = 4 };
 
@@ -15,7 +15,6 @@ enum bind_how { BIND_NOT, BIND_SIMPLE, BIND_SASL };
 
 /** One connection; one thread at a time. */
 struct connection {
-  pthread_mutex_t lock;
   LDAP *ld;            /**< NULL: not open */
   int fd;              /**< its socket; -1: not known */
   int64_t deadline_ns; /**< of the call that uses it */
@@ -40,6 +39,7 @@ struct table {
   int64_t recursion_limit, expansion_limit;
   char **attributes; /**< all that are asked for, NULL at the end; in the order of their kinds: */
   size_t nresult, nspecial, nterminal, nleaf;
+  struct turns turns; /**< of the connections */
   struct connection connections[connections];
 };
 

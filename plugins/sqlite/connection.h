@@ -4,14 +4,12 @@
 #define DICTUM_SQLITE_CONNECTION_H
 
 #include <dictum_plugin.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
 /** One thread at a time. */
 struct connection {
-  pthread_mutex_t lock;
   sqlite3 *db;            /**< NULL: not open */
   sqlite3_stmt *prepared; /**< the statement that is the same for all keys, or NULL */
   int64_t deadline_ns;    /**< of the call that uses it; 0: none */

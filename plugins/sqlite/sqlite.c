@@ -25,6 +25,7 @@
 #include "connection.h"
 #include "domains.h"
 #include "statement.h"
+#include "turns.h"
 
 enum { connections = 8, longest_shown = 100 };
 
@@ -50,6 +51,7 @@ struct table {
   struct domains *domains;  /* or NULL */
   uint64_t expansion_limit; /* 0: none */
   atomic_bool spell;        /* SQLite does not take parameters in this statement */
+  struct turns turns;       /* of the connections */
   struct connection connections[connections];
 };
 
@@ -71,10 +73,9 @@ static void free_settings(struct table *table) {
 
 static void sqlite_close(void *self) {
   struct table *table = self;
-  for (size_t i = 0; i < connections; i++) {
+  for (size_t i = 0; i < connections; i++)
     connection_close(&table->connections[i]);
-    pthread_mutex_destroy(&table->connections[i].lock);
-  }
+  turns_destroy(&table->turns);
   free_settings(table);
 }
 
@@ -139,12 +140,12 @@ static dictum_status read_settings(struct table *table, const dictum_open_args *
 static dictum_status sqlite_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                  dictum_error *err) {
   struct table *table = calloc(1, sizeof *table);
-  if (!table)
+  if (!table || !turns_init(&table->turns, connections)) {
+    free(table);
     return nomem(host, err);
+  }
   table->database.host = host;
   table->slot = args->slot;
-  for (size_t i = 0; i < connections; i++) /* without attributes it cannot fail */
-    pthread_mutex_init(&table->connections[i].lock, NULL);
   dictum_status status = read_settings(table, args, err);
   if (status == DICTUM_OK)
     status = connection_begin(&table->connections[0], &table->database, 0, err);
@@ -159,31 +160,19 @@ static dictum_status sqlite_open(const dictum_host *host, const dictum_open_args
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-/* Each thread begins its search at its own place, so that it mostly finds the same one again. */
-static struct connection *take_connection(struct table *table, int64_t deadline_ns) {
-  uintptr_t thread = (uintptr_t)pthread_self();
-  size_t first = (thread >> 12 ^ thread >> 20) % connections;
-  for (size_t i = 0; i < connections; i++) {
-    struct connection *connection = &table->connections[(first + i) % connections];
-    if (pthread_mutex_trylock(&connection->lock) == 0)
-      return connection;
-  }
-  struct connection *connection = &table->connections[first];
-  if (deadline_ns == 0)
-    return pthread_mutex_lock(&connection->lock) == 0 ? connection : NULL;
-  const struct timespec until = {deadline_ns / 1000000000, deadline_ns % 1000000000};
-  return pthread_mutex_clocklock(&connection->lock, CLOCK_MONOTONIC, &until) == 0 ? connection
-                                                                                  : NULL;
+static void end(struct table *table, const struct connection *connection) {
+  turns_give_back(&table->turns, (int)(connection - table->connections));
 }
 
 static dictum_status begin(struct table *table, const dictum_call *call, struct connection **out,
                            dictum_error *err) {
-  *out = take_connection(table, call->deadline_ns);
-  if (!*out)
+  int number = turns_take(&table->turns, call->deadline_ns);
+  if (number < 0)
     return table->database.host->fail(err, DICTUM_RETRY, ETIMEDOUT, "%s: timed out", table->label);
+  *out = &table->connections[number];
   dictum_status status = connection_begin(*out, &table->database, call->deadline_ns, err);
   if (status != DICTUM_OK)
-    pthread_mutex_unlock(&(*out)->lock);
+    end(table, *out);
   return status;
 }
 
@@ -388,7 +377,7 @@ static dictum_status sqlite_lookup(void *self, const dictum_call *call, const ch
     return status;
   bool broken;
   status = find(table, connection, &wanted, &answer, &broken, err);
-  pthread_mutex_unlock(&connection->lock);
+  end(table, connection);
   if (status == DICTUM_OK)
     status = table->database.host->emit(sink, answer.data, answer.len);
   text_free(&answer);
@@ -435,7 +424,7 @@ static dictum_status sqlite_lookup_many(void *self, const dictum_call *call, con
   connection->deadline_ns = 0;
   if (!sqlite3_get_autocommit(connection->db))
     sqlite3_exec(connection->db, "ROLLBACK", NULL, NULL, NULL);
-  pthread_mutex_unlock(&connection->lock);
+  end(table, connection);
   return status;
 }
 
