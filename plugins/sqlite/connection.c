@@ -44,8 +44,9 @@ static dictum_status status_of(sqlite3 *db) {
   return (sqlite3_errcode(db) & 0xff) == SQLITE_CANTOPEN && passes ? DICTUM_RETRY : DICTUM_CONFIG;
 }
 
-dictum_status connection_fail(const struct connection *connection, const struct database *database,
-                              const char *what, dictum_error *err) {
+dictum_status sqlite_connection_fail(const struct connection *connection,
+                                     const struct database *database, const char *what,
+                                     dictum_error *err) {
   if (!connection->db)
     return database->host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
   dictum_status status = status_of(connection->db);
@@ -54,7 +55,7 @@ dictum_status connection_fail(const struct connection *connection, const struct 
                               late ? "timed out" : sqlite3_errmsg(connection->db));
 }
 
-void connection_close(struct connection *connection) {
+void sqlite_connection_close(struct connection *connection) {
   sqlite3_finalize(connection->prepared);
   sqlite3_close_v2(connection->db);
   connection->prepared = NULL;
@@ -81,8 +82,8 @@ static dictum_status open_file(struct connection *connection, const struct datab
     return DICTUM_OK;
   char what[512];
   sqlite3_snprintf(sizeof what, what, "open database %s", database->path);
-  dictum_status status = connection_fail(connection, database, what, err);
-  connection_close(connection);
+  dictum_status status = sqlite_connection_fail(connection, database, what, err);
+  sqlite_connection_close(connection);
   return status;
 }
 
@@ -94,11 +95,12 @@ static int patience_ms(int64_t deadline_ns) {
   return left < 1 ? 1 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-dictum_status connection_begin(struct connection *connection, const struct database *database,
-                               int64_t deadline_ns, dictum_error *err) {
+dictum_status sqlite_connection_begin(struct connection *connection,
+                                      const struct database *database, int64_t deadline_ns,
+                                      dictum_error *err) {
   struct stat now;
   if (connection->db && (stat(database->path, &now) != 0 || !is_same_file(&now, &connection->seen)))
-    connection_close(connection);
+    sqlite_connection_close(connection);
   if (!connection->db) {
     dictum_status status = open_file(connection, database, err);
     if (status != DICTUM_OK)

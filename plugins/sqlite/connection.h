@@ -25,14 +25,16 @@ struct database {
 
 /** Takes it for one call: opens it if it is not, or if the path leads to another file by now.
  * @return OK; CONFIG; RETRY; NOMEM. */
-dictum_status connection_begin(struct connection *connection, const struct database *database,
-                               int64_t deadline_ns, dictum_error *err);
+dictum_status sqlite_connection_begin(struct connection *connection,
+                                      const struct database *database, int64_t deadline_ns,
+                                      dictum_error *err);
 /** Drops it, and all that was prepared. */
-void connection_close(struct connection *connection);
+void sqlite_connection_close(struct connection *connection);
 
 /** What the last failed call on @p connection means: "LABEL: WHAT: SQLITE'S WORDS".
  * @return RETRY: busy, out of time or descriptors, I/O; NOMEM; CONFIG: all else. */
-dictum_status connection_fail(const struct connection *connection, const struct database *database,
-                              const char *what, dictum_error *err);
+dictum_status sqlite_connection_fail(const struct connection *connection,
+                                     const struct database *database, const char *what,
+                                     dictum_error *err);
 
 #endif

@@ -63,7 +63,7 @@ static dictum_status nomem(const dictum_host *host, dictum_error *err) {
 
 static void free_settings(struct table *table) {
   domains_free(table->domains);
-  statement_free(table->statement);
+  sqlite_statement_free(table->statement);
   template_free(&table->query);
   template_free(&table->result);
   free(table->label);
@@ -74,7 +74,7 @@ static void free_settings(struct table *table) {
 static void sqlite_close(void *self) {
   struct table *table = self;
   for (size_t i = 0; i < connections; i++)
-    connection_close(&table->connections[i]);
+    sqlite_connection_close(&table->connections[i]);
   turns_destroy(&table->turns);
   free_settings(table);
 }
@@ -112,7 +112,7 @@ static dictum_status read_query(struct table *table, const dictum_open_args *arg
   free(legacy);
   if (status != DICTUM_OK)
     return status;
-  table->statement = statement_parse(&table->query);
+  table->statement = sqlite_statement_parse(&table->query);
   return table->statement ? DICTUM_OK : nomem(host, err);
 }
 
@@ -148,7 +148,7 @@ static dictum_status sqlite_open(const dictum_host *host, const dictum_open_args
   table->slot = args->slot;
   dictum_status status = read_settings(table, args, err);
   if (status == DICTUM_OK)
-    status = connection_begin(&table->connections[0], &table->database, 0, err);
+    status = sqlite_connection_begin(&table->connections[0], &table->database, 0, err);
   if (status != DICTUM_OK) {
     sqlite_close(table);
     return status;
@@ -170,7 +170,7 @@ static dictum_status begin(struct table *table, const dictum_call *call, struct 
   if (number < 0)
     return table->database.host->fail(err, DICTUM_RETRY, ETIMEDOUT, "%s: timed out", table->label);
   *out = &table->connections[number];
-  dictum_status status = connection_begin(*out, &table->database, call->deadline_ns, err);
+  dictum_status status = sqlite_connection_begin(*out, &table->database, call->deadline_ns, err);
   if (status != DICTUM_OK)
     end(table, *out);
   return status;
@@ -191,7 +191,7 @@ struct question {
 /* What is behind the first statement does not count. */
 static int prepare(struct question *question, bool bound, sqlite3_stmt **out) {
   text_clear(&question->sql);
-  if (!statement_text(question->table->statement, question->key, bound, &question->sql))
+  if (!sqlite_statement_text(question->table->statement, question->key, bound, &question->sql))
     return SQLITE_NOMEM;
   if (question->sql.len >= INT_MAX)
     return SQLITE_TOOBIG;
@@ -201,8 +201,8 @@ static int prepare(struct question *question, bool bound, sqlite3_stmt **out) {
 }
 
 static dictum_status cannot_prepare(const struct question *question) {
-  return connection_fail(question->connection, &question->table->database, "SQL prepare failed",
-                         question->err);
+  return sqlite_connection_fail(question->connection, &question->table->database,
+                                "SQL prepare failed", question->err);
 }
 
 /* With parameters, or, where SQLite takes none, spelled out. *bound tells which. */
@@ -226,14 +226,14 @@ static dictum_status prepare_any(struct question *question, sqlite3_stmt **out, 
 /* Parameters behind the first statement are not there. */
 static bool bind(struct question *question, sqlite3_stmt *stmt) {
   const struct statement *statement = question->table->statement;
-  for (size_t i = 0; i < statement_nparams(statement); i++) {
+  for (size_t i = 0; i < sqlite_statement_nparams(statement); i++) {
     char name[32];
     snprintf(name, sizeof name, ":dictum%zu", i);
     int at = sqlite3_bind_parameter_index(stmt, name);
     text_clear(&question->values);
     if (at == 0)
       continue;
-    if (!statement_value(statement, i, question->key, &question->values) ||
+    if (!sqlite_statement_value(statement, i, question->key, &question->values) ||
         question->values.len > INT_MAX ||
         sqlite3_bind_text(stmt, at, question->values.data ? question->values.data : "",
                           (int)question->values.len, SQLITE_TRANSIENT) != SQLITE_OK)
@@ -255,7 +255,7 @@ static dictum_status get_statement(struct question *question, sqlite3_stmt **out
       return question->table->database.host->fail(question->err, DICTUM_CONFIG, 0,
                                                   "%s: SQL prepare failed: the query is empty",
                                                   question->table->label);
-    if (bound && statement_is_fixed(question->table->statement))
+    if (bound && sqlite_statement_is_fixed(question->table->statement))
       connection->prepared = *out;
   }
   return !bound || bind(question, *out) ? DICTUM_OK
@@ -330,8 +330,8 @@ static dictum_status join_rows(struct question *question, sqlite3_stmt *stmt, st
                         whole->p);
   }
   if (step != SQLITE_DONE)
-    return connection_fail(question->connection, &table->database, "SQL step failed",
-                           question->err);
+    return sqlite_connection_fail(question->connection, &table->database, "SQL step failed",
+                                  question->err);
   return answer->len > 0 ? DICTUM_OK : DICTUM_NOTFOUND;
 }
 
@@ -359,7 +359,7 @@ static dictum_status find(struct table *table, struct connection *connection, co
 static dictum_status is_asked(const struct table *table, const dictum_call *call,
                               const dictum_key *key, dictum_error *err) {
   const struct address address = address_of(key->p, key->n);
-  if (!statement_suits(table->statement, &address))
+  if (!sqlite_statement_suits(table->statement, &address))
     return DICTUM_NOTFOUND;
   return domains_match(table->domains, call, &address, err);
 }
@@ -417,7 +417,7 @@ static dictum_status sqlite_lookup_many(void *self, const dictum_call *call, con
   if (status != DICTUM_OK)
     return status;
   if (sqlite3_exec(connection->db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK)
-    status = connection_fail(connection, &table->database, "BEGIN", err);
+    status = sqlite_connection_fail(connection, &table->database, "BEGIN", err);
   else
     status = find_many(table, connection, call, keys, n, sink, err);
   /* Nothing was written. A transaction that SQLite ended by itself is no failure. */

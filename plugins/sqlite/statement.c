@@ -127,11 +127,11 @@ static bool take_apart(struct statement *statement, const struct template *query
   return true;
 }
 
-struct statement *statement_parse(const struct template *query) {
+struct statement *sqlite_statement_parse(const struct template *query) {
   struct statement *statement = calloc(1, sizeof *statement);
   enum place last;
   if (!statement || !take_apart(statement, query, &last)) {
-    statement_free(statement);
+    sqlite_statement_free(statement);
     return NULL;
   }
   number_literals(statement, last == LITERAL);
@@ -141,7 +141,7 @@ struct statement *statement_parse(const struct template *query) {
   return statement;
 }
 
-void statement_free(struct statement *statement) {
+void sqlite_statement_free(struct statement *statement) {
   if (!statement)
     return;
   free(statement->parts);
@@ -165,7 +165,7 @@ static bool is_harmless(const dictum_key *text) {
   return word || number;
 }
 
-bool statement_suits(const struct statement *statement, const struct address *key) {
+bool sqlite_statement_suits(const struct statement *statement, const struct address *key) {
   if (memchr(key->whole.p, '\0', key->whole.n))
     return false;
   for (size_t i = 0; i < statement->n; i++) {
@@ -183,11 +183,11 @@ bool statement_suits(const struct statement *statement, const struct address *ke
   return true;
 }
 
-bool statement_is_fixed(const struct statement *statement) {
+bool sqlite_statement_is_fixed(const struct statement *statement) {
   return statement->is_fixed;
 }
 
-size_t statement_nparams(const struct statement *statement) {
+size_t sqlite_statement_nparams(const struct statement *statement) {
   return statement->nparams;
 }
 
@@ -222,8 +222,8 @@ static bool append_key(const struct part *part, const struct address *key, struc
   }
 }
 
-bool statement_text(const struct statement *statement, const struct address *key, bool bound,
-                    struct text *out) {
+bool sqlite_statement_text(const struct statement *statement, const struct address *key, bool bound,
+                           struct text *out) {
   size_t last = 0;
   for (size_t i = 0; i < statement->n; i++) {
     const struct part *part = &statement->parts[i];
@@ -256,8 +256,8 @@ static bool append_content(struct text *out, const dictum_key *sql, bool *in_quo
   return true;
 }
 
-bool statement_value(const struct statement *statement, size_t param, const struct address *key,
-                     struct text *out) {
+bool sqlite_statement_value(const struct statement *statement, size_t param,
+                            const struct address *key, struct text *out) {
   bool in_quotes = false, begun = false;
   for (size_t i = 0; i < statement->n; i++) {
     const struct part *part = &statement->parts[i];

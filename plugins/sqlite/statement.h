@@ -17,22 +17,22 @@
 struct statement;
 
 /** Takes @p query apart, which must outlive the statement. @return NULL when memory is out. */
-struct statement *statement_parse(const struct template *query);
+struct statement *sqlite_statement_parse(const struct template *query);
 /** NULL is fine. */
-void statement_free(struct statement *statement);
+void sqlite_statement_free(struct statement *statement);
 
 /** Can the question be put for @p key: has it all parts that are asked for, and no NUL byte? */
-bool statement_suits(const struct statement *statement, const struct address *key);
+bool sqlite_statement_suits(const struct statement *statement, const struct address *key);
 /** Is the text with parameters the same for all keys? */
-bool statement_is_fixed(const struct statement *statement);
+bool sqlite_statement_is_fixed(const struct statement *statement);
 /** Appends the SQL for @p key. @param bound  with parameters. @return false when memory is out. */
-bool statement_text(const struct statement *statement, const struct address *key, bool bound,
-                    struct text *out);
+bool sqlite_statement_text(const struct statement *statement, const struct address *key, bool bound,
+                           struct text *out);
 
 /** How many parameters there are. The first is called ":dictum0". */
-size_t statement_nparams(const struct statement *statement);
+size_t sqlite_statement_nparams(const struct statement *statement);
 /** Appends the value of one. @return false when memory is out. */
-bool statement_value(const struct statement *statement, size_t param, const struct address *key,
-                     struct text *out);
+bool sqlite_statement_value(const struct statement *statement, size_t param,
+                            const struct address *key, struct text *out);
 
 #endif

@@ -22,20 +22,20 @@ static struct made make(const char *query) {
   struct made made;
   assert_int_equal(template_parse(&host_services, query, TEMPLATE_QUERY, "test", &made.query, NULL),
                    DICTUM_OK);
-  made.statement = statement_parse(&made.query);
+  made.statement = sqlite_statement_parse(&made.query);
   assert_non_null(made.statement);
   return made;
 }
 
 static void unmake(struct made *made) {
-  statement_free(made->statement);
+  sqlite_statement_free(made->statement);
   template_free(&made->query);
 }
 
 static bool suits(const char *query, const char *key) {
   struct made made = make(query);
   const struct address address = address_of(key, strlen(key));
-  bool does = statement_suits(made.statement, &address);
+  bool does = sqlite_statement_suits(made.statement, &address);
   unmake(&made);
   return does;
 }
@@ -44,7 +44,7 @@ static char *text_of(const char *query, const char *key, bool bound) {
   struct made made = make(query);
   const struct address address = address_of(key, strlen(key));
   struct text out = {0};
-  assert_true(statement_text(made.statement, &address, bound, &out));
+  assert_true(sqlite_statement_text(made.statement, &address, bound, &out));
   unmake(&made);
   return out.data;
 }
@@ -55,14 +55,14 @@ static char *run(const char *query, const char *key, bool bound) {
   const struct address address = address_of(key, strlen(key));
   struct text sql = {0};
   sqlite3_stmt *stmt;
-  assert_true(statement_text(made.statement, &address, bound, &sql));
+  assert_true(sqlite_statement_text(made.statement, &address, bound, &sql));
   if (sqlite3_prepare_v2(db, sql.data, -1, &stmt, NULL) != SQLITE_OK)
     fail_msg("%s: %s", sql.data, sqlite3_errmsg(db));
-  for (size_t i = 0; bound && i < statement_nparams(made.statement); i++) {
+  for (size_t i = 0; bound && i < sqlite_statement_nparams(made.statement); i++) {
     struct text value = {0};
     char name[32];
     snprintf(name, sizeof name, ":dictum%zu", i);
-    assert_true(statement_value(made.statement, i, &address, &value));
+    assert_true(sqlite_statement_value(made.statement, i, &address, &value));
     assert_int_equal(sqlite3_bind_text(stmt, sqlite3_bind_parameter_index(stmt, name),
                                        value.data ? value.data : "", (int)value.len,
                                        SQLITE_TRANSIENT),
@@ -119,8 +119,8 @@ static void several_literals_are_several_parameters(void **state) {
   assert_string_equal(sql, "SELECT v FROM t WHERE a= :dictum0  OR b='x' OR c =  :dictum1 ");
   free(sql);
   struct made made = make("SELECT '%s'");
-  assert_true(statement_is_fixed(made.statement));
-  assert_int_equal(statement_nparams(made.statement), 1);
+  assert_true(sqlite_statement_is_fixed(made.statement));
+  assert_int_equal(sqlite_statement_nparams(made.statement), 1);
   unmake(&made);
 }
 
@@ -131,7 +131,7 @@ static void names_are_escaped(void **state) {
   free(sql);
   assert_false(suits("SELECT 1 FROM [%s]", "a]b"));
   struct made made = make("SELECT \"%s\"");
-  assert_false(statement_is_fixed(made.statement));
+  assert_false(sqlite_statement_is_fixed(made.statement));
   unmake(&made);
 }
 
@@ -157,7 +157,7 @@ static void a_nul_byte_is_not_asked_for(void **state) {
   (void)state;
   struct made made = make("SELECT '%s'");
   const struct address address = address_of("a\0b", 3);
-  assert_false(statement_suits(made.statement, &address));
+  assert_false(sqlite_statement_suits(made.statement, &address));
   unmake(&made);
 }
 
