@@ -13,7 +13,6 @@
  * that is gone.
  */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -75,36 +74,6 @@ static dictum_status timed_out(const struct table *table, const char *what, dict
   return table->host->fail(err, DICTUM_RETRY, ETIMEDOUT, "%s: %s: timed out", table->label, what);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
-
-struct no_sigpipe {
-  sigset_t before;
-  bool pending; /* somebody else's */
-};
-
-static bool is_pending(void) {
-  sigset_t pending;
-  return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
-}
-
-static void block_sigpipe(struct no_sigpipe *saved) {
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  saved->pending = is_pending();
-  pthread_sigmask(SIG_BLOCK, &pipe, &saved->before);
-}
-
-static void restore_sigpipe(const struct no_sigpipe *saved) {
-  const struct timespec at_once = {0, 0};
-  sigset_t pipe;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  if (!saved->pending && is_pending())
-    sigtimedwait(&pipe, NULL, &at_once);
-  pthread_sigmask(SIG_SETMASK, &saved->before, NULL);
-}
-
 /* ---- time ----------------------------------------------------------------------------------- */
 
 static struct timeval left_of(int64_t deadline_ns, unsigned share) {
@@ -148,8 +117,14 @@ static ber_slen_t guard_read(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t n) {
   return is_late(layer) ? -1 : LBER_SBIOD_READ_NEXT(layer, bytes, n);
 }
 
+/* libldap's own last layer would let the host be killed by SIGPIPE when the server is gone. */
 static ber_slen_t guard_write(Sockbuf_IO_Desc *layer, void *bytes, ber_len_t n) {
-  return is_late(layer) ? -1 : LBER_SBIOD_WRITE_NEXT(layer, bytes, n);
+  int fd;
+  if (is_late(layer))
+    return -1;
+  if (ber_sockbuf_ctrl(layer->sbiod_sb, LBER_SB_OPT_GET_FD, &fd) != 1)
+    return LBER_SBIOD_WRITE_NEXT(layer, bytes, n);
+  return send(fd, bytes, n, MSG_NOSIGNAL);
 }
 
 static Sockbuf_IO guard = {guard_setup, guard_end, guard_ctrl, guard_read, guard_write, guard_end};
@@ -182,12 +157,9 @@ static void on_disconnect(LDAP *ld, Sockbuf *sb, struct ldap_conncb *self) {
 /* ---- connecting ----------------------------------------------------------------------------- */
 
 void directory_close(struct connection *connection) {
-  struct no_sigpipe saved;
   if (!connection->ld)
     return;
-  block_sigpipe(&saved);
   ldap_unbind_ext(connection->ld, NULL, NULL);
-  restore_sigpipe(&saved);
   connection->ld = NULL;
   connection->fd = -1;
 }
@@ -389,12 +361,9 @@ static dictum_status search_in_peace(struct table *table, struct connection *con
 dictum_status directory_search(struct table *table, struct connection *connection,
                                const struct search *search, int64_t deadline_ns, int *code,
                                LDAPMessage **out, dictum_error *err) {
-  struct no_sigpipe saved;
   int64_t own_limit = directory_now_ns() + table->timeout_ns;
   if (deadline_ns == 0 || deadline_ns > own_limit)
     deadline_ns = own_limit;
-  block_sigpipe(&saved);
   dictum_status status = search_in_peace(table, connection, search, deadline_ns, code, out, err);
-  restore_sigpipe(&saved);
   return status;
 }

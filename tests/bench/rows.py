@@ -98,6 +98,10 @@ class Build(Row):
         return [f"{self.kind}:{self.source(who)}"]
 
     def agree(self):
+        if self.kind == "cdb":  # which Postfix 3.7 cannot dump
+            if self.table("ours").read_bytes() != self.table("theirs").read_bytes():
+                raise Wrong("the tables differ")
+            return
         dumps = [self.bench.dump(reader, f"{self.kind}:{self.source(who)}")
                  for reader, who in (("theirs", "ours"), ("ours", "theirs"), ("theirs", "theirs"))]
         if not dumps[0] == dumps[1] == dumps[2]:
