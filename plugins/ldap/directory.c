@@ -8,9 +8,6 @@
  * cannot be bounded: a host name that takes long to be looked up.
  *
  * STATUS by LDAP's result codes: see directory_status(), and ldap_table(5).
- *
- * SIGPIPE is kept from the thread while libldap writes, which may be to a server
- * that is gone.
  */
 #include <errno.h>
 #include <stdlib.h>
