@@ -20,6 +20,9 @@ enum { max_depth = 200, max_nodes = 100000, max_branches = 4000, loop_branches =
 enum { max_tangles = 10 };
 /* Memory grows with at least the third power of the positions in a row: 20 can take a gigabyte. */
 enum { max_positions = 10 };
+/* So does its time with intervals in each other around a loop of what may match nothing: 18 rounds
+ * take a tenth of a second, 27 one second, 36 thirteen. */
+enum { max_nested_rounds = 24 };
 /* Sizes are cut here: above all limits, and still far from overflow when multiplied. */
 enum { size_cap = 1 << 20 };
 
@@ -28,6 +31,9 @@ struct size {
   uint64_t branches;  /* places where a match can go on in more than one way */
   uint64_t tangles;   /* loops of at least one round that can each go round without a character */
   uint64_t positions; /* most anchors in a row, with no character that must be between */
+  uint64_t rounds;    /* of intervals around loops that spin; in each other they multiply */
+  bool nested;        /* some are in each other */
+  bool spins;         /* has a loop of what matches the empty text in more than one way */
   bool nullable;      /* matches the empty text */
 };
 
@@ -38,9 +44,9 @@ struct group {
   bool nullable; /* one of its finished alternatives is */
 };
 
-static const struct size nothing = {0, 0, 0, 0, true};
-static const struct size one_character = {1, 0, 0, 0, false};
-static const struct size one_position = {1, 0, 0, 1, true};
+static const struct size nothing = {.nullable = true};
+static const struct size one_character = {.nodes = 1};
+static const struct size one_position = {.nodes = 1, .positions = 1, .nullable = true};
 
 static uint64_t capped(uint64_t n) {
   return n < size_cap ? n : size_cap;
@@ -50,6 +56,9 @@ static void close_atom(struct group *group, struct size next) {
   group->before.nodes = capped(group->before.nodes + group->last.nodes);
   group->before.branches = capped(group->before.branches + group->last.branches);
   group->before.tangles = capped(group->before.tangles + group->last.tangles);
+  group->before.spins = group->before.spins || group->last.spins;
+  group->before.rounds = capped(group->before.rounds + group->last.rounds);
+  group->before.nested = group->before.nested || group->last.nested;
   group->before.nullable = group->before.nullable && group->last.nullable;
   group->row = capped(group->row + group->last.positions);
   if (group->before.positions < group->row)
@@ -79,10 +88,20 @@ static void repeat(struct group *group, uint64_t copies, uint64_t choices) {
 static void loop(struct group *group, uint64_t min) {
   bool tangled = min > 0 && group->last.nullable &&
                  group->last.branches + group->last.positions > 0;
+  group->last.spins |= group->last.nullable && group->last.branches > 0;
   repeat(group, min + 1, 1);
   if (tangled)
     group->last.tangles = capped(group->last.tangles + min + 1);
   group->last.nullable = group->last.nullable || min == 0;
+}
+
+/* Notes an interval of at most @p max rounds around the last atom. */
+static void note_rounds(struct group *group, uint64_t max) {
+  struct size *last = &group->last;
+  if (max < 2 || !last->spins)
+    return;
+  last->nested = last->rounds > 0;
+  last->rounds = last->nested ? capped(last->rounds * max) : max;
 }
 
 /* Returns the end of the bracket expression that begins at @p p. */
@@ -120,6 +139,8 @@ static const char *read_interval(const char *p, struct group *group) {
   }
   /* Beyond, the C library stops and copies nothing. */
   bool possible = min <= RE_DUP_MAX && max <= RE_DUP_MAX;
+  if (possible)
+    note_rounds(group, open_ended ? min + 1 : max);
   if (possible && open_ended)
     loop(group, min);
   else if (possible && max > 0)
@@ -161,7 +182,7 @@ static const char *count_operator(const char *next, bool escaped, bool extended,
   case '{':
     return read_interval(next, group);
   case '|':
-    close_atom(group, (struct size){1, 1, 0, 0, true});
+    close_atom(group, (struct size){.nodes = 1, .branches = 1, .nullable = true});
     close_alternative(group);
     return next;
   }
@@ -190,11 +211,11 @@ static bool is_paren(const char *p, bool extended, char c) {
 
 static bool is_too_large(const struct size *size) {
   return size->nodes > max_nodes || size->branches > max_branches || size->tangles > max_tangles ||
-         size->positions > max_positions;
+         size->positions > max_positions || (size->nested && size->rounds > max_nested_rounds);
 }
 
 bool pattern_is_too_large(const char *pattern, bool extended) {
-  static const struct group empty = {{0, 0, 0, 0, true}, {0, 0, 0, 0, true}, 0, false};
+  static const struct group empty = {.before = {.nullable = true}, .last = {.nullable = true}};
   struct group groups[max_depth + 1];
   groups[0] = empty;
   size_t depth = 0;

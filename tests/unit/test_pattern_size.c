@@ -32,6 +32,10 @@ static void usual_patterns_are_fine(void **state) {
       "(x*|y?)+",
       "\\bfoo\\b|\\<bar\\>",
       "^^$$",
+      "((a*b*){0,9}){0,9}",
+      "(([a-z]?-?){0,20};?){0,5}",
+      "((([a-z]*,?)* ?)*;?)*",
+      "(([0-9]*)*{1,9}){1,2}",
   };
   for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
     assert_false(pattern_is_too_large(fine[i], true));
@@ -52,6 +56,16 @@ static void copies_of_copies_are_not(void **state) {
   assert_true(pattern_is_too_large("a\\{255\\}\\{255\\}\\{255\\}", false));
   assert_true(pattern_is_too_large("[a-z]{1,30000}", true));
   assert_true(pattern_is_too_large("a++++++++++++++++++", true));
+}
+
+/* Few copies, but minutes of time. */
+static void rounds_in_rounds_are_not(void **state) {
+  (void)state;
+  assert_true(pattern_is_too_large("((a{9,9}*{1,9})*{1,9}){1,9}", true));
+  assert_true(pattern_is_too_large("((a*b*)*{1,9}){1,9}", true));
+  assert_true(pattern_is_too_large("((a*{1,9})*{1,9}){1,4}", true));
+  assert_true(pattern_is_too_large("(x((a*)*{2,9})y?){1,9}", true));
+  assert_true(pattern_is_too_large("\\(\\(a*\\)*\\{1,9\\}\\)\\{1,9\\}", false));
 }
 
 static void the_other_syntax_takes_it_for_text(void **state) {
@@ -88,6 +102,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(usual_patterns_are_fine),
       cmocka_unit_test(copies_of_copies_are_not),
+      cmocka_unit_test(rounds_in_rounds_are_not),
       cmocka_unit_test(the_other_syntax_takes_it_for_text),
       cmocka_unit_test(depth_has_a_limit),
       cmocka_unit_test(rows_have_a_limit),
