@@ -120,4 +120,8 @@ def signal_at_every_step_of_a_first_put(lab, kind):
     return f"{step - 1} changes to the file system, four signals before each"
 
 
+# cdb cannot be changed, only built
+signal_at_every_step_of_a_change.kinds = ("hash", "btree", "lmdb")
+signal_at_every_step_of_a_first_put.kinds = ("hash", "btree", "lmdb")
+
 CASES = (signal_at_every_step_of_a_change, signal_at_every_step_of_a_first_put)
