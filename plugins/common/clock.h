@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* clock.h - deadlines, on CLOCK_MONOTONIC in nanoseconds; 0 is none. */
-#ifndef DICTUM_PGSQL_CLOCK_H
-#define DICTUM_PGSQL_CLOCK_H
+#ifndef DICTUM_PLUGINS_CLOCK_H
+#define DICTUM_PLUGINS_CLOCK_H
 
 #include <stdint.h>
 #include <pthread.h>

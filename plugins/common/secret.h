@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* secret.h - files that hold secrets: where they are, who may read them, what is in them. */
-#ifndef DICTUM_PGSQL_SECRET_H
-#define DICTUM_PGSQL_SECRET_H
+#ifndef DICTUM_PLUGINS_SECRET_H
+#define DICTUM_PLUGINS_SECRET_H
 
 #include "text.h"
 #include <dictum_plugin.h>

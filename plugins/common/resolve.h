@@ -2,12 +2,12 @@
 /*
  * resolve.h - the addresses of a name, before a deadline.
  *
- * The C library's resolver cannot be told when to stop, and libpq calls it in
- * the middle of what is otherwise free of waiting. So a thread of its own asks,
- * and who waits for it may leave; libpq is given addresses.
+ * The C library's resolver cannot be told when to stop, and clients' libraries
+ * call it in the middle of what is otherwise free of waiting. So a thread of its
+ * own asks, and who waits for it may leave; the library is given addresses.
  */
-#ifndef DICTUM_PGSQL_RESOLVE_H
-#define DICTUM_PGSQL_RESOLVE_H
+#ifndef DICTUM_PLUGINS_RESOLVE_H
+#define DICTUM_PLUGINS_RESOLVE_H
 
 #include <dictum_plugin.h>
 
