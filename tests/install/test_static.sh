@@ -29,6 +29,7 @@ printf 'memcache = unix:/nonexistent\nbackup = lmdb:table\n' >memcache.cf
 check "memcache: query" test "$(bin/dictum get memcache:./memcache.cf info@example.org)" = somebody
 printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\n' >server.cf
 check "pgsql: no server" sh -c "bin/dictum get pgsql:$work/server.cf key; test \$? -eq 75"
+check "mysql: no server" sh -c "bin/dictum get mysql:$work/server.cf key; test \$? -eq 75"
 check "pcre: query" test "$(bin/postmap -q info@example.org pcre:rules)" = matched
 echo '192.0.2.0/24 matched' >networks
 check "cidr: query" test "$(bin/postmap -q 192.0.2.1 cidr:networks)" = matched

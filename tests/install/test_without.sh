@@ -61,6 +61,8 @@ printf 'memcache = unix:/nonexistent\nbackup = static:value\n' >memcache.cf
 try_type memcache memcache ./memcache.cf
 printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\ndomain = example.org\n' >pgsql.cf
 try_absence pgsql pgsql ./pgsql.cf
+printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\ndomain = example.org\n' >mysql.cf
+try_absence mysql mysql ./mysql.cf
 printf 'server_host = ldapi://%%2Fnonexistent\ndomain = example.org\n' >ldap.cf
 try_absence ldap ldap ./ldap.cf
 try_type net proxy static:value

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * connect.c - one connection to one host, made before a deadline.
+ *
+ * The library's functions that do not wait do so nevertheless while TLS is being
+ * agreed upon: up to a second beyond the deadline for each of its steps.
+ *
+ * What a server may ask of a client is kept small: no files of ours (LOAD DATA
+ * LOCAL), and no ways to log in but those that send no password as it is and
+ * ask nobody at a terminal.
+ */
+#include "connect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "errors.h"
+#include "resolve.h"
+#include "secret.h"
+#include "sigpipe.h"
+
+static const char ways_to_log_in[] =
+    "mysql_native_password,client_ed25519,parsec,caching_sha2_password,sha256_password";
+
+/* What one attempt is made with. */
+struct attempt {
+  const dictum_host *services;
+  const struct server *server;
+  const struct server_host *host;
+  struct text password;
+  dictum_error *err;
+};
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+/* The library has limits of its own, from an option file. */
+static int patience_ms(MYSQL *my, int events, int64_t deadline) {
+  int left = clock_left_ms(deadline);
+  if (!(events & MYSQL_WAIT_TIMEOUT))
+    return left;
+  unsigned own = mysql_get_timeout_value_ms(my);
+  return left < 0 || own < (unsigned)left ? (int)own : left;
+}
+
+int connect_wait(MYSQL *my, int events, int64_t deadline, bool *late) {
+  struct pollfd wanted = {.fd = mysql_get_socket(my)};
+  wanted.events = (short)((events & MYSQL_WAIT_READ ? POLLIN : 0) |
+                          (events & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
+                          (events & MYSQL_WAIT_EXCEPT ? POLLPRI : 0));
+  int n = 0;
+  do
+    n = *late ? 0 : poll(&wanted, 1, patience_ms(my, events, deadline));
+  while (n < 0 && errno == EINTR);
+  if (n <= 0) {
+    *late |= clock_left_ms(deadline) == 0;
+    if (*late)
+      shutdown(wanted.fd, SHUT_RDWR);
+    return MYSQL_WAIT_TIMEOUT;
+  }
+  /* Whatever ended the connection, it is the library that finds out. */
+  if (wanted.revents & (POLLERR | POLLHUP | POLLNVAL))
+    return events & (MYSQL_WAIT_READ | MYSQL_WAIT_WRITE | MYSQL_WAIT_EXCEPT);
+  return (wanted.revents & POLLIN ? MYSQL_WAIT_READ : 0) |
+         (wanted.revents & POLLOUT ? MYSQL_WAIT_WRITE : 0) |
+         (wanted.revents & POLLPRI ? MYSQL_WAIT_EXCEPT : 0);
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static dictum_status fail(const struct attempt *attempt, dictum_status status, int sys_errno,
+                          const char *why) {
+  return attempt->services->fail(attempt->err, status, sys_errno, "connect to mysql server %s: %s",
+                                 attempt->host->label, why);
+}
+
+static dictum_status nomem(const struct attempt *attempt) {
+  return attempt->services->fail(attempt->err, DICTUM_NOMEM, 0, "out of memory");
+}
+
+static void set_tls(const struct server *server, MYSQL *my) {
+  const struct {
+    enum mysql_option option;
+    const char *value;
+  } texts[] = {
+      {MYSQL_OPT_SSL_KEY, server->tls_key_file},   {MYSQL_OPT_SSL_CERT, server->tls_cert_file},
+      {MYSQL_OPT_SSL_CA, server->tls_ca_file},     {MYSQL_OPT_SSL_CAPATH, server->tls_ca_path},
+      {MYSQL_OPT_SSL_CIPHER, server->tls_ciphers},
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    if (*texts[i].value)
+      mysql_options(my, texts[i].option, texts[i].value);
+  my_bool yes = 1, verify = server->verifies;
+  if (server_wants_tls(server))
+    mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &yes);
+  if (server->verifies || server->may_not_verify)
+    mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
+}
+
+static bool set_options(const struct attempt *attempt, MYSQL *my) {
+  const struct server *server = attempt->server;
+  const unsigned no = 0;
+  bool done = mysql_options(my, MYSQL_OPT_NONBLOCK, NULL) == 0 &&
+              mysql_options(my, MYSQL_SET_CHARSET_NAME, server->charset) == 0 &&
+              mysql_options(my, MARIADB_OPT_RESTRICTED_AUTH, ways_to_log_in) == 0 &&
+              mysql_options(my, MYSQL_OPT_LOCAL_INFILE, &no) == 0;
+  if (done && *server->option_file)
+    done = mysql_options(my, MYSQL_READ_DEFAULT_FILE, server->option_file) == 0;
+  if (done && *server->option_group)
+    done = mysql_options(my, MYSQL_READ_DEFAULT_GROUP, server->option_group) == 0;
+  if (attempt->host->kind == HOST_INET)
+    set_tls(server, my);
+  return done;
+}
+
+/* ---- one address ---------------------------------------------------------------------------- */
+
+static const char *or_null(const char *text) {
+  return *text ? text : NULL;
+}
+
+static dictum_status explain(const struct attempt *attempt, MYSQL *my, bool late) {
+  const unsigned number = mysql_errno(my);
+  if (late)
+    return fail(attempt, DICTUM_RETRY, ETIMEDOUT, "timed out");
+  const dictum_status status = error_status(number);
+  char line[400];
+  size_t len = strcspn(mysql_error(my), "\n");
+  if (len >= sizeof line)
+    len = sizeof line - 1;
+  memcpy(line, mysql_error(my), len);
+  line[len] = '\0';
+  return attempt->services->fail(attempt->err, status == DICTUM_INVALID ? DICTUM_CONFIG : status, 0,
+                                 "connect to mysql server %s: %s (%u)", attempt->host->label, line,
+                                 number);
+}
+
+/* A program that this process starts has no business with the connection. And the library, which
+ * never waits in a plain socket, does so below TLS unless the socket itself does not. */
+static void prepare_socket(int fd) {
+  if (fd < 0)
+    return;
+  int flags = fcntl(fd, F_GETFL);
+  fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (flags >= 0 && !(flags & O_NONBLOCK))
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+/* Each wait of a TLS handshake is the library's own, which counts in seconds. */
+static void limit_handshake(MYSQL *my, int64_t deadline) {
+  const int left = clock_left_ms(deadline);
+  const unsigned seconds = left < 0 ? 0 : (unsigned)left / 1000 + 1;
+  if (seconds > 0)
+    mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
+}
+
+/* @param name  NULL for a Unix socket */
+static dictum_status connect_once(const struct attempt *attempt, const char *name, int64_t deadline,
+                                  MYSQL **out) {
+  const struct server *server = attempt->server;
+  const char *password = *server->password ? server->password : attempt->password.data;
+  const char *path = attempt->host->kind == HOST_UNIX ? attempt->host->name : NULL;
+  MYSQL *my = mysql_init(NULL), *done = NULL;
+  if (!my)
+    return nomem(attempt);
+  if (!set_options(attempt, my)) {
+    mysql_close(my);
+    return nomem(attempt);
+  }
+  bool late = false;
+  limit_handshake(my, deadline);
+  int events = mysql_real_connect_start(&done, my, name, or_null(server->user), password,
+                                        or_null(server->dbname), attempt->host->port, path,
+                                        CLIENT_MULTI_RESULTS);
+  while (events != 0) {
+    prepare_socket(mysql_get_socket(my));
+    events = mysql_real_connect_cont(&done, my, connect_wait(my, events, deadline, &late));
+  }
+  if (!done || late) {
+    dictum_status status = explain(attempt, my, late);
+    connect_end(my, false);
+    return status;
+  }
+  *out = my;
+  return DICTUM_OK;
+}
+
+void connect_end(MYSQL *my, bool sound) {
+  struct sigpipe saved;
+  if (!my)
+    return;
+  int fd = mysql_get_socket(my);
+  if (!sound && fd >= 0)
+    shutdown(fd, SHUT_RDWR);
+  sigpipe_block(&saved);
+  mysql_close(my);
+  sigpipe_restore(&saved);
+}
+
+/* ---- what an attempt needs ------------------------------------------------------------------ */
+
+static dictum_status check_file(const struct attempt *attempt, const char *option,
+                                const char *path) {
+  if (!*path || access(path, R_OK) == 0)
+    return DICTUM_OK;
+  int error = errno;
+  char reason[128];
+  return attempt->services->fail(attempt->err, DICTUM_CONFIG, error, "%s: %s: %s", option, path,
+                                 strerror_r(error, reason, sizeof reason));
+}
+
+/* The library passes over a file of options that is not there. */
+static dictum_status check_files(const struct attempt *attempt) {
+  const struct server *server = attempt->server;
+  const struct {
+    const char *option, *path;
+  } files[] = {
+      {"option_file", server->option_file},   {"tls_CAfile", server->tls_ca_file},
+      {"tls_CApath", server->tls_ca_path},    {"tls_cert_file", server->tls_cert_file},
+      {"tls_key_file", server->tls_key_file},
+  };
+  dictum_status status = DICTUM_OK;
+  for (size_t i = 0; i < sizeof files / sizeof *files && status == DICTUM_OK; i++)
+    status = check_file(attempt, files[i].option, files[i].path);
+  return status;
+}
+
+/* "localhost" is the default socket to the library. The name that a certificate must have is the
+ * one that the library is given, so there it looks the name up once more. */
+static dictum_status connect_each(const struct attempt *attempt, int64_t deadline, MYSQL **out) {
+  const char *name = attempt->host->name;
+  struct addresses addresses;
+  dictum_error why = DICTUM_ERROR_INIT;
+  if (strcmp(name, "localhost") == 0)
+    return connect_once(attempt, name, deadline, out);
+  dictum_status status = resolve(attempt->services, name, deadline, &addresses, &why);
+  if (status != DICTUM_OK)
+    return fail(attempt, status, why.sys_errno, why.what);
+  if (attempt->server->verifies)
+    return connect_once(attempt, name, deadline, out);
+  for (unsigned i = 0; i < addresses.n; i++) {
+    status = connect_once(attempt, addresses.text[i], clock_slice(deadline, addresses.n - i), out);
+    if (status != DICTUM_RETRY || clock_left_ms(deadline) == 0)
+      break;
+  }
+  return status;
+}
+
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+
+/* The library ignores SIGPIPE for the whole process, which is not its to decide. */
+static void start_library(void) {
+  struct sigaction before;
+  bool known = sigaction(SIGPIPE, NULL, &before) == 0;
+  mysql_server_init(0, NULL, NULL);
+  if (known)
+    sigaction(SIGPIPE, &before, NULL);
+}
+
+static dictum_status try_host(struct attempt *attempt, int64_t deadline, MYSQL **out) {
+  const struct server *server = attempt->server;
+  dictum_status status = check_files(attempt);
+  if (status == DICTUM_OK && server->password_file && !*server->password)
+    status = secret_read(attempt->services, "password_file", server->password_file,
+                         &attempt->password, attempt->err);
+  if (status != DICTUM_OK)
+    return status;
+  return attempt->host->kind == HOST_UNIX ? connect_once(attempt, NULL, deadline, out)
+                                          : connect_each(attempt, deadline, out);
+}
+
+dictum_status connect_to(const dictum_host *services, const struct server *server,
+                         const struct server_host *host, int64_t deadline, MYSQL **out,
+                         dictum_error *err) {
+  struct attempt attempt = {.services = services, .server = server, .host = host, .err = err};
+  struct sigpipe saved;
+  pthread_once(&library_once, start_library);
+  sigpipe_block(&saved);
+  dictum_status status = try_host(&attempt, deadline, out);
+  sigpipe_restore(&saved);
+  secret_free(&attempt.password);
+  return status;
+}

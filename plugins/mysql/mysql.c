@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mysql.c - the type mysql: questions to MySQL and MariaDB, described as in Postfix's
+ * mysql_table(5).
+ *
+ * A key's way: the domain filter; the query's parts, of which none may be
+ * missing; a connection from the pool (pool.c); the statement with the key
+ * escaped for it (statement.c); its rows through result_format (answer.c). Keys
+ * of a batch go one after the other over one connection.
+ *
+ * WAITING is done in poll(2), until the deadline of the call and no longer
+ * (connect.c). What cannot be bounded: a name that the library looks up again,
+ * for the check of a certificate.
+ *
+ * ERRORS by number: errors.c.
+ *
+ * THREADS: any number. An open table does not change.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+static const dictum_opt table_opts[] = {
+    {"hosts", DICTUM_OPT_STR, "localhost", 0, 0, "servers: host:port, unix:/socket"},
+    {"user", DICTUM_OPT_STR, "", 0, 0, "who asks"},
+    {"password", DICTUM_OPT_STR, "", 0, 0, "the user's password"},
+    {"password_file", DICTUM_OPT_STR, "", 0, 0,
+     "file with the password; without a slash: a credential of systemd's"},
+    {"dbname", DICTUM_OPT_STR, "", 1, 0, "the database"},
+    {"charset", DICTUM_OPT_STR, "utf8mb4", 1, 0, "character set of keys and values"},
+    {"query", DICTUM_OPT_STR, "", 0, 0, "SQL with %s, %u, %d, %1 .. %9 for the key"},
+    {"result_format", DICTUM_OPT_STR, "%s", 1, 0, "what is made of each value"},
+    {"domain", DICTUM_OPT_STR, "", 0, 0, "only ask for user@domain with one of these domains"},
+    {"expansion_limit", DICTUM_OPT_INT, "0", 0, INT_MAX, "most values for a key; 0: any"},
+    {"require_result_set", DICTUM_OPT_BOOL, "yes", 0, 0, "a query without rows is a mistake"},
+    {"idle_interval", DICTUM_OPT_INT, "60", 1, INT_MAX,
+     "seconds after which an idle connection is closed"},
+    {"retry_interval", DICTUM_OPT_INT, "60", 1, INT_MAX,
+     "seconds for which other servers come before one that failed"},
+    {"connections", DICTUM_OPT_INT, "4", 1, 1000, "most connections of this table"},
+    {"option_file", DICTUM_OPT_STR, "", 0, 0, "file with more options, as my.cnf"},
+    {"option_group", DICTUM_OPT_STR, "client", 0, 0, "the group in it"},
+    {"tls_cert_file", DICTUM_OPT_STR, "", 0, 0, "our certificate"},
+    {"tls_key_file", DICTUM_OPT_STR, "", 0, 0, "the key of our certificate"},
+    {"tls_CAfile", DICTUM_OPT_STR, "", 0, 0, "certificates of authorities that are trusted"},
+    {"tls_CApath", DICTUM_OPT_STR, "", 0, 0, "a folder of them"},
+    {"tls_ciphers", DICTUM_OPT_STR, "", 0, 0, "ciphers that may be used"},
+    {"tls_verify_cert", DICTUM_OPT_STR, "", 0, 0,
+     "yes or no: must the certificate be that of the host"},
+    {"select_field", DICTUM_OPT_STR, "", 0, 0, "without query: the column with the value"},
+    {"table", DICTUM_OPT_STR, "", 0, 0, "without query: the table"},
+    {"where_field", DICTUM_OPT_STR, "", 0, 0, "without query: the column with the key"},
+    {"additional_conditions", DICTUM_OPT_STR, "", 0, 0, "without query: more SQL"},
+};
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+static void free_table(struct table *table) {
+  domains_free(table->domains);
+  statement_free(table->statement);
+  template_free(&table->query);
+  template_free(&table->result);
+  free(table->label);
+  free(table);
+}
+
+static void table_close(void *self) {
+  struct table *table = self;
+  pool_free(table->pool);
+  free_table(table);
+}
+
+/* Nothing of a table changes, so that all of it can be freed, whatever other threads of the parent
+ * were doing. Its pool is another matter. */
+static void table_forget(void *self) {
+  struct table *table = self;
+  pool_forget(table->pool);
+  free_table(table);
+}
+
+static dictum_status nomem(const dictum_host *host, dictum_error *err) {
+  return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+}
+
+/* How tables were described before there was "query". */
+static dictum_status legacy_query(const dictum_host *host, const dictum_open_args *args, char **out,
+                                  dictum_error *err) {
+  static const char *const needed[] = {"table", "select_field", "where_field"};
+  const char *text[3];
+  for (size_t i = 0; i < 3; i++) {
+    text[i] = host->opt_str(args->cfg, needed[i]);
+    if (!*text[i])
+      return host->fail(err, DICTUM_CONFIG, 0, "%s: bad string length 0 < 1: %s =", args->name,
+                        needed[i]);
+  }
+  int len = asprintf(out, "SELECT %s FROM %s WHERE %s='%%s' %s", text[1], text[0], text[2],
+                     host->opt_str(args->cfg, "additional_conditions"));
+  return len < 0 ? nomem(host, err) : DICTUM_OK;
+}
+
+static dictum_status read_query(struct table *table, const dictum_open_args *args,
+                                dictum_error *err) {
+  const dictum_host *host = table->host;
+  const char *query = host->opt_str(args->cfg, "query");
+  char *legacy = NULL;
+  dictum_status status = *query ? DICTUM_OK : legacy_query(host, args, &legacy, err);
+  if (status == DICTUM_OK)
+    status = template_parse(host, legacy ? legacy : query, TEMPLATE_QUERY, args->name,
+                            &table->query, err);
+  if (status == DICTUM_OK)
+    status = statement_parse(host, &table->query, args->name, &table->statement, err);
+  free(legacy);
+  return status;
+}
+
+static dictum_status open_pool(struct table *table, struct server *server, dictum_error *err) {
+  table->pool = pool_new(table->host, server);
+  return table->pool ? DICTUM_OK : nomem(table->host, err);
+}
+
+static dictum_status read_settings(struct table *table, const dictum_open_args *args,
+                                   dictum_error *err) {
+  const dictum_host *host = table->host;
+  struct server server;
+  dictum_status status = read_query(table, args, err);
+  if (status == DICTUM_OK)
+    status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
+                            args->name, &table->result, err);
+  if (status == DICTUM_OK)
+    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+  if (status == DICTUM_OK)
+    status = server_init(host, args, &server, err);
+  if (status == DICTUM_OK)
+    status = open_pool(table, &server, err);
+  table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
+  table->wants_rows = host->opt_int(args->cfg, "require_result_set") != 0;
+  return status;
+}
+
+/* The first question makes the first connection. */
+static dictum_status table_open(const dictum_host *host, const dictum_open_args *args, void **self,
+                                dictum_error *err) {
+  struct table *table = calloc(1, sizeof *table);
+  if (!table)
+    return nomem(host, err);
+  table->host = host;
+  table->slot = args->slot;
+  if (asprintf(&table->label, "%s:%s", args->type, args->name) < 0)
+    table->label = NULL;
+  dictum_status status = table->label ? read_settings(table, args, err) : nomem(host, err);
+  if (status != DICTUM_OK) {
+    table_close(table);
+    return status;
+  }
+  *self = table;
+  return DICTUM_OK;
+}
+
+/* ---- lookup --------------------------------------------------------------------------------- */
+
+/* Is the server to be asked for key @p i? Else it has its answer. */
+static bool is_open(struct inquiry *inquiry, size_t i) {
+  const struct table *table = inquiry->table;
+  struct asking *asking = &inquiry->asking;
+  const struct address key = address_of(asking->keys[i].p, asking->keys[i].n);
+  dictum_error why = DICTUM_ERROR_INIT;
+  dictum_status status = domains_match(table->domains, asking->call, &key, &why);
+  if (status == DICTUM_OK && statement_suits(table->statement, &key))
+    return true;
+  if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
+    asking_absent(asking, i);
+  else
+    asking_failed(asking, i, status, why.sys_errno, "%s", why.what);
+  return false;
+}
+
+/* @param places  has room for all keys */
+static dictum_status ask(struct inquiry *inquiry, size_t *places) {
+  size_t open = 0;
+  for (size_t i = 0; i < inquiry->asking.n; i++)
+    if (is_open(inquiry, i))
+      places[open++] = i;
+  dictum_status status = open > 0 ? ask_server(inquiry, places, open) : DICTUM_OK;
+  text_free(&inquiry->sql);
+  text_free(&inquiry->value);
+  return status == DICTUM_OK ? asking_status(&inquiry->asking) : status;
+}
+
+static dictum_status table_lookup(void *self, const dictum_call *call, const char *key, size_t len,
+                                  dictum_sink *sink, dictum_error *err) {
+  struct table *table = self;
+  const dictum_key one = {key, len};
+  size_t place;
+  struct inquiry inquiry = {.table = table,
+                            .asking = asking_one(table->host, call, &one, sink, err)};
+  return ask(&inquiry, &place);
+}
+
+static dictum_status table_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
+                                       size_t n, dictum_sink *sink, dictum_error *err) {
+  struct table *table = self;
+  size_t *places = reallocarray(NULL, n, sizeof *places);
+  if (!places)
+    return nomem(table->host, err);
+  struct inquiry inquiry = {.table = table,
+                            .asking = asking_many(table->host, call, keys, n, sink, err)};
+  dictum_status status = ask(&inquiry, places);
+  free(places);
+  return status;
+}
+
+/* ---- the type ------------------------------------------------------------------------------- */
+
+static const dictum_type table_types[] = {{
+    .name = "mysql",
+    .summary = "MySQL and MariaDB, asked as a settings file says",
+    .caps = DICTUM_CAP_NETWORK | DICTUM_CAP_SETTINGS | DICTUM_CAP_MAY_WAIT,
+    .threads = DICTUM_THREADS_PARALLEL,
+    .opts = table_opts,
+    .nopts = sizeof table_opts / sizeof table_opts[0],
+    .open = table_open,
+    .close = table_close,
+    .forget = table_forget,
+    .lookup = table_lookup,
+    .lookup_many = table_lookup_many,
+}};
+
+DICTUM_PLUGIN_DEFINE(dictum_mysql, "dictum-mysql", PACKAGE_VERSION, table_types);
