@@ -11,6 +11,7 @@
  */
 #include "connect.h"
 
+#include <errmsg.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -125,20 +126,32 @@ static const char *or_null(const char *text) {
   return *text ? text : NULL;
 }
 
+/* Below one number are certificates that do not fit, which somebody must mend, and connections that
+ * break during a handshake: these end with the number of a system error, or tell of the
+ * end of the file. */
+static bool is_passing(unsigned number, const char *text) {
+  const size_t len = strlen(text);
+  return number == CR_SSL_CONNECTION_ERROR &&
+         ((len > 0 && text[len - 1] == ')') || strstr(text, "unexpected eof"));
+}
+
 static dictum_status explain(const struct attempt *attempt, MYSQL *my, bool late) {
   const unsigned number = mysql_errno(my);
   if (late)
     return fail(attempt, DICTUM_RETRY, ETIMEDOUT, "timed out");
-  const dictum_status status = error_status(number);
+  dictum_status status = error_status(number);
+  if (status == DICTUM_INVALID) /* there is no key yet */
+    status = DICTUM_CONFIG;
+  if (is_passing(number, mysql_error(my)))
+    status = DICTUM_RETRY;
   char line[400];
   size_t len = strcspn(mysql_error(my), "\n");
   if (len >= sizeof line)
     len = sizeof line - 1;
   memcpy(line, mysql_error(my), len);
   line[len] = '\0';
-  return attempt->services->fail(attempt->err, status == DICTUM_INVALID ? DICTUM_CONFIG : status, 0,
-                                 "connect to mysql server %s: %s (%u)", attempt->host->label, line,
-                                 number);
+  return attempt->services->fail(attempt->err, status, 0, "connect to mysql server %s: %s (%u)",
+                                 attempt->host->label, line, number);
 }
 
 /* A program that this process starts has no business with the connection. And the library, which
@@ -186,6 +199,10 @@ static dictum_status connect_once(const struct attempt *attempt, const char *nam
     dictum_status status = explain(attempt, my, late);
     connect_end(my, false);
     return status;
+  }
+  if (name && server_wants_tls(server) && !mysql_get_ssl_cipher(my)) {
+    connect_end(my, true);
+    return fail(attempt, DICTUM_CONFIG, 0, "TLS is asked for, and the server has none");
   }
   *out = my;
   return DICTUM_OK;

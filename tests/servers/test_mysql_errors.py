@@ -90,6 +90,7 @@ class Errors:
             expect(self.ask("SELECT '%s'", hosts=hosts), "config", "bad host", hosts)
         expect(self.ask("SELECT '%s'", tls_verify_cert="yes"), "config", "2026",
                "a server without TLS")
+        expect(self.ask("SELECT '%s'", tls_ciphers="HIGH"), "config", "has none")
 
     def templates(self):
         """Texts in which it could not be told what is inside of quotes."""
