@@ -280,6 +280,10 @@ static void start_library(void) {
     sigaction(SIGPIPE, &before, NULL);
 }
 
+void connect_prepare(void) {
+  pthread_once(&library_once, start_library);
+}
+
 static dictum_status try_host(struct attempt *attempt, int64_t deadline, MYSQL **out) {
   const struct server *server = attempt->server;
   dictum_status status = check_files(attempt);
@@ -297,7 +301,6 @@ dictum_status connect_to(const dictum_host *services, const struct server *serve
                          dictum_error *err) {
   struct attempt attempt = {.services = services, .server = server, .host = host, .err = err};
   struct sigpipe saved;
-  pthread_once(&library_once, start_library);
   sigpipe_block(&saved);
   dictum_status status = try_host(&attempt, deadline, out);
   sigpipe_restore(&saved);

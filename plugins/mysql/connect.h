@@ -7,6 +7,10 @@
 
 #include "server.h"
 
+/** Starts the library, once. A table does so when it is opened, and not when it is asked: a process
+ * that forks meanwhile, beside threads that ask, would have half of it in the child. */
+void connect_prepare(void);
+
 /** Connects. Each address of the host gets its part of the time.
  * @return OK; RETRY "connect to mysql server NAME: ..."; CONFIG, also for a file that cannot be
  *   read; NOMEM. */

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connect.h"
 #include "table.h"
 
 static const dictum_opt table_opts[] = {
@@ -117,6 +118,7 @@ static dictum_status read_query(struct table *table, const dictum_open_args *arg
 }
 
 static dictum_status open_pool(struct table *table, struct server *server, dictum_error *err) {
+  connect_prepare();
   table->pool = pool_new(table->host, server);
   return table->pool ? DICTUM_OK : nomem(table->host, err);
 }
