@@ -24,8 +24,16 @@ forbidden='^(_?_?exit|_Exit|quick_exit|abort|__assert_fail|atexit|on_exit|__cxa_
 |umask|chdir|fchdir|setenv|unsetenv|putenv|clearenv|setuid|seteuid|setreuid|setresuid|setgid
 |setegid|setgroups|setrlimit|chroot|fork|vfork|system|popen|execve|sleep|usleep)$'
 forbidden=$(printf %s "$forbidden" | tr -d '\n')
+# libmariadb ignores SIGPIPE for the whole process, and its TLS may raise one: the plugin takes back
+# the first, and keeps the second from the thread that asks.
+allowed() {
+  case $1 in
+  */dictum_mysql.so) echo '^(sigaction|pthread_sigmask)$' ;;
+  *) echo '^$' ;;
+  esac
+}
 calls_nothing_forbidden() {
-  ! symbols --undefined-only "$1" | grep -E "$forbidden"
+  ! symbols --undefined-only "$1" | grep -vE "$(allowed "$1")" | grep -E "$forbidden"
 }
 check "libdictum calls nothing that it must not" calls_nothing_forbidden "$library"
 for plugin in "$PREFIX"/lib/dictum/dictum_*.so; do

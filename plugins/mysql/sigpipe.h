@@ -3,8 +3,8 @@
  * sigpipe.h - keeps SIGPIPE from the thread while a client's library writes, which may be to a
  * server that has gone. What the process does with the signal otherwise stays as it is.
  */
-#ifndef DICTUM_PLUGINS_SIGPIPE_H
-#define DICTUM_PLUGINS_SIGPIPE_H
+#ifndef DICTUM_MYSQL_SIGPIPE_H
+#define DICTUM_MYSQL_SIGPIPE_H
 
 #include <signal.h>
 #include <stdbool.h>
