@@ -8,119 +8,39 @@ loopback interface. What it finds in a table is seen in its replies to RCPT TO. 
 
 import os
 import pathlib
-import pwd
-import signal
 import smtplib
-import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from pair import THEIR_POSTMAP, TYPES, Pair  # noqa: E402
+from postfix import PATIENCE, Postfix, free_port  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
-PATIENCE = 30  # seconds, until a server that does not answer has failed
 MEMBERS = 500
 
 MAIN_CF = """
-compatibility_level = 3.6
-queue_directory = {home}/queue
-data_directory = {home}/data
-maillog_file = {home}/log
-maillog_file_prefixes = {home}
-myhostname = mail.example
 mydestination =
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-smtputf8_enable = yes
-smtpd_peername_lookup = no
-smtpd_banner = ready
-smtpd_error_sleep_time = 0
-smtpd_soft_error_limit = 100000
-smtpd_hard_error_limit = 100000
-smtpd_client_connection_count_limit = 0
-local_recipient_maps =
-relay_domains =
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = check_recipient_access {kind}:{home}/access, permit
+smtpd_recipient_restrictions = check_recipient_access KIND:{home}/access, permit
 virtual_alias_domains = virtual.example
-virtual_alias_maps = {kind}:{home}/virtual
+virtual_alias_maps = KIND:{home}/virtual
 """
 
 MASTER_CF = """
-127.0.0.1:{port} inet n - n - - smtpd
+127.0.0.1:PORT inet n - n - - smtpd
 rewrite unix - - n - - trivial-rewrite
 cleanup unix n - n - 0 cleanup
 postlog unix-dgram n - n - 1 postlogd
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def daemon_directory():
-    return subprocess.run(["/usr/sbin/postconf", "-h", "-d", "daemon_directory"], check=True,
-                          capture_output=True, text=True).stdout.strip()
-
-
-class Postfix:
-    """The instance; a `with` statement starts and stops it."""
-
-    def __init__(self, home, kind):
-        self.home = home
-        self.port = free_port()
-        conf = home / "conf"
-        owner = pwd.getpwnam("postfix")
-        for name in ("conf", "queue", "queue/pid", "queue/private", "queue/public",
-                     "queue/incoming", "queue/active", "queue/deferred", "data"):
-            (home / name).mkdir()
-            if name not in ("conf", "queue", "queue/pid"):
-                os.chown(home / name, owner.pw_uid, owner.pw_gid)
-        (conf / "main.cf").write_text(MAIN_CF.format(home=home, kind=kind))
-        (conf / "master.cf").write_text(MASTER_CF.format(port=self.port))
-        # Should this test be killed, the instance ends by itself.
-        self.command = [os.path.join(daemon_directory(), "master"), "-c", str(conf), "-d",
-                        "-e", "900"]
-        self.master = None
-
-    def __enter__(self):
-        env = {k: v for k, v in os.environ.items() if not k.startswith("MAIL_")}
-        self.master = subprocess.Popen(self.command, env=env, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       start_new_session=True)
-        try:
-            self.await_answer()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def await_answer(self):
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                Session(self).close()
-                return
-            except OSError:
-                check(self.master.poll() is None, f"master ended: {self.log()}")
-                check(time.monotonic() < until and "fatal:" not in self.log(),
-                      f"no answer on port {self.port}: {self.log()}")
-                time.sleep(0.05)  # until it listens
-
-    def stop(self):
-        self.master.send_signal(signal.SIGTERM)  # it takes its children along
-        self.master.wait(PATIENCE)
-
-    def log(self):
-        path = self.home / "log"
-        return path.read_text(errors="replace")[-1500:] if path.exists() else ""
+def instance(home, kind):
+    port = free_port()
+    return Postfix(home, port, MAIN_CF.replace("KIND", kind), MASTER_CF.replace("PORT", str(port)))
 
 
 class Session:
@@ -161,7 +81,7 @@ def answers(kind, *options):
         for name, data in (("access", access(1)), ("virtual", VIRTUAL)):
             (pair.home / name).write_bytes(data)
             pair.ours.must(*options, f"{kind}:{pair.home / name}")
-        with Postfix(pair.home, kind) as postfix:
+        with instance(pair.home, kind) as postfix:
             session = Session(postfix)
             same(session.ask("known@virtual.example")[0], 250, "known recipient")
             code, text = session.ask("unknown@virtual.example")
@@ -186,7 +106,7 @@ def rebuilt(kind):
     with Pair() as pair:
         build(pair.ours, kind, pair.home, "virtual", VIRTUAL)
         build(pair.ours, kind, pair.home, "access", access(0))
-        with Postfix(pair.home, kind) as postfix:
+        with instance(pair.home, kind) as postfix:
             for generation in range(1, 21):
                 session = Session(postfix)
                 same(generation_of(session, 0), generation - 1, "before the build")
@@ -213,7 +133,7 @@ def changed_in_place(kind):
         build(pair.ours, kind, pair.home, "virtual", VIRTUAL)
         build(pair.ours, kind, pair.home, "access", access(1))
         spec = f"{kind}:{pair.home / 'virtual'}"
-        with Postfix(pair.home, kind) as postfix:
+        with instance(pair.home, kind) as postfix:
             for i in range(10):
                 name = f"new{i}@virtual.example"
                 for expected, words in (250, ["-i"]), (550, ["-d", name]):
