@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""cdb files beside Postfix's, TinyCDB's and Exim's: byte for byte, and answer for answer."""
+"""cdb files beside Postfix's and TinyCDB's: byte for byte, and answer for answer."""
 
-import os
 import pathlib
 import subprocess
 import sys
@@ -10,11 +9,9 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from entries import aliases_source, keys_to_ask, postmap_source  # noqa: E402
 from pair import THEIR_POSTALIAS, THEIR_POSTMAP, Pair, lines_of  # noqa: E402
-from tap import Skip, check, require, run, same  # noqa: E402
+from tap import check, require, run, same  # noqa: E402
 
 COUNT = 5000
-EXIM = os.environ.get("EXIM", "")
-EXIM_CONF = "spool_directory = {0}\nlog_file_path = {0}/%slog\nkeep_environment =\n"
 
 
 def unique(source):
@@ -113,34 +110,6 @@ def made_by_tinycdb():
         same(len(pair.ours.must("-s", f"cdb:{table}").splitlines()), 2 * COUNT + 1, "lines of -s")
 
 
-def exim_asks():
-    """Exim looks up what we built, in one of its own expansions for each key."""
-    if not os.access(EXIM, os.X_OK):
-        raise Skip("there is no Exim: $EXIM")
-    with Pair() as pair:
-        path = pair.source("t", plain(200))
-        pair.ours.must(f"cdb:{path}")
-        spool = pair.home / "spool"
-        spool.mkdir()
-        conf = pair.home / "exim.conf"
-        conf.write_text(EXIM_CONF.format(spool))
-        wrapped = {"LD_PRELOAD": "libnss_wrapper.so"}
-        for name, form in (("passwd", "Debian-exim:x:{0}:{1}::/:/bin/false\n"),
-                           ("group", "Debian-exim:x:{1}:\n")):
-            file = pair.home / name
-            text = pathlib.Path("/etc", name).read_text(encoding="utf-8")
-            file.write_text(text + form.format(65533, 65533))
-            wrapped[f"NSS_WRAPPER_{name.upper()}"] = str(file)
-        lines = lines_of(plain(200))
-        asked = ["${lookup{%s}cdb{%s.cdb}{$value}{ABSENT}}"
-                 % (line.split(b"\t")[0].decode().lower(), path) for line in lines]
-        asked.append("${lookup{nobody@example.org}cdb{%s.cdb}{$value}{ABSENT}}" % path)
-        said = subprocess.run([EXIM, "-C", conf, "-be", *asked], capture_output=True,
-                              env={**pair.ours.env, **wrapped}, check=False)
-        same(lines_of(said.stdout), [line.split(b"\t")[1] for line in lines] + [b"ABSENT"],
-             f"Exim: {said.stderr!r:.300}")
-
-
 def built_while_postfix_reads():
     """No reader ever misses a key that is in every version."""
     with Pair() as pair:
@@ -170,7 +139,6 @@ def cases():
     yield "cdb: aliases", aliases_agree
     yield "cdb: TinyCDB reads ours", tinycdb_dumps
     yield "cdb: made by TinyCDB", made_by_tinycdb
-    yield "cdb: Exim reads ours", exim_asks
     yield "cdb: built while it is read", built_while_postfix_reads
 
 
