@@ -55,7 +55,7 @@ static dictum_status join_rows(struct inquiry *inquiry, const struct address *ke
   return DICTUM_OK;
 }
 
-void answer_rows(struct inquiry *inquiry, size_t i, MYSQL_RES *result) {
+void maria_answer_rows(struct inquiry *inquiry, size_t i, MYSQL_RES *result) {
   struct asking *asking = &inquiry->asking;
   const dictum_key *whole = &asking->keys[i];
   const struct address key = address_of(whole->p, whole->n);

@@ -35,7 +35,7 @@ static int64_t deadline_of(const struct question *question) {
 }
 
 static int wait_for(struct question *question, int events) {
-  return connect_wait(question->conn->my, events, deadline_of(question), &question->late);
+  return maria_connect_wait(question->conn->my, events, deadline_of(question), &question->late);
 }
 
 static bool send_query(struct question *question) {
@@ -100,17 +100,17 @@ static void fail(struct question *question, bool this_key, dictum_status status,
 static enum outcome take_error(struct question *question) {
   MYSQL *my = question->conn->my;
   const unsigned number = mysql_errno(my);
-  const dictum_status status = error_status(number);
-  const bool ended = error_is_end(number);
+  const dictum_status status = maria_error_status(number);
+  const bool ended = maria_error_is_end(number);
   if (question->late)
     return LATE;
   if (ended && status == DICTUM_RETRY)
     return LOST;
   bool this_key = status == DICTUM_INVALID ||
                   (status == DICTUM_CONFIG &&
-                   statement_is_fragile(question->inquiry->table->statement));
+                   maria_statement_is_fragile(question->inquiry->table->statement));
   fail(question, this_key, status, mysql_error(my), number);
-  return ended ? ANSWERED_LAST : error_is_of_host(number) ? ANSWERED_HOST : ANSWERED;
+  return ended ? ANSWERED_LAST : maria_error_is_of_host(number) ? ANSWERED_HOST : ANSWERED;
 }
 
 static void take_result(struct question *question) {
@@ -118,7 +118,7 @@ static void take_result(struct question *question) {
   if (question->is_several)
     fail(question, false, DICTUM_CONFIG, "it gives several sets of rows", 0);
   else if (question->result)
-    answer_rows(inquiry, question->key, question->result);
+    maria_answer_rows(inquiry, question->key, question->result);
   else if (inquiry->table->wants_rows)
     fail(question, false, DICTUM_CONFIG, "it gives no rows, see require_result_set", 0);
   else
@@ -132,14 +132,14 @@ static bool write_query(struct question *question) {
   MYSQL *my = question->conn->my;
   const dictum_key *key = &inquiry->asking.keys[question->key];
   const struct address address = address_of(key->p, key->n);
-  if (statement_has_backslash(table->statement) &&
+  if (maria_statement_has_backslash(table->statement) &&
       (my->server_status & SERVER_STATUS_NO_BACKSLASH_ESCAPES)) {
     fail(question, false, DICTUM_CONFIG,
          "a backslash in the query, which the server's sql_mode takes as it is", 0);
     return false;
   }
   text_clear(&inquiry->sql);
-  switch (statement_text(table->statement, my, &address, &inquiry->sql)) {
+  switch (maria_statement_text(table->statement, my, &address, &inquiry->sql)) {
   case STATEMENT_OK:
     return true;
   case STATEMENT_UNFIT:
@@ -160,14 +160,14 @@ static enum outcome ask_key(struct inquiry *inquiry, struct pool_conn *conn, siz
   if (!write_query(&question))
     return ANSWERED;
   if (conn->tls)
-    sigpipe_block(&saved);
+    maria_sigpipe_block(&saved);
   if (run_query(&question))
     take_result(&question);
   else
     outcome = take_error(&question);
   mysql_free_result(question.result);
   if (conn->tls)
-    sigpipe_restore(&saved);
+    maria_sigpipe_restore(&saved);
   return outcome;
 }
 
@@ -192,29 +192,30 @@ static dictum_status settle(struct inquiry *inquiry, enum outcome outcome, bool 
     status = tell_lost(inquiry, *conn, outcome == LATE);
   *renewed |= stale;
   if (outcome == ANSWERED_LAST)
-    pool_drop(pool, *conn);
+    maria_pool_drop(pool, *conn);
   else
-    pool_drop_host(pool, *conn, !stale);
+    maria_pool_drop_host(pool, *conn, !stale);
   *conn = NULL;
   return status;
 }
 
-dictum_status ask_server(struct inquiry *inquiry, const size_t *open, size_t n) {
+dictum_status maria_ask_server(struct inquiry *inquiry, const size_t *open, size_t n) {
   struct pool *pool = inquiry->table->pool;
   struct asking *asking = &inquiry->asking;
   struct pool_conn *conn = NULL;
   bool renewed = false;
   dictum_status status = DICTUM_OK;
   for (size_t done = 0; done < n && status == DICTUM_OK;) {
-    if (!conn &&
-        (status = pool_take(pool, asking->call->deadline_ns, &conn, asking->err)) != DICTUM_OK)
-      return status;
+    if (!conn)
+      status = maria_pool_take(pool, asking->call->deadline_ns, &conn, asking->err);
+    if (status != DICTUM_OK)
+      break;
     enum outcome outcome = ask_key(inquiry, conn, open[done]);
     if (outcome != LOST && outcome != LATE)
       done++;
     status = settle(inquiry, outcome, &renewed, &conn);
   }
   if (conn)
-    pool_give(pool, conn);
+    maria_pool_give(pool, conn);
   return status;
 }

@@ -50,7 +50,7 @@ static int patience_ms(MYSQL *my, int events, int64_t deadline) {
   return left < 0 || own < (unsigned)left ? (int)own : left;
 }
 
-int connect_wait(MYSQL *my, int events, int64_t deadline, bool *late) {
+int maria_connect_wait(MYSQL *my, int events, int64_t deadline, bool *late) {
   struct pollfd wanted = {.fd = mysql_get_socket(my)};
   wanted.events = (short)((events & MYSQL_WAIT_READ ? POLLIN : 0) |
                           (events & MYSQL_WAIT_WRITE ? POLLOUT : 0) |
@@ -98,7 +98,7 @@ static void set_tls(const struct server *server, MYSQL *my) {
     if (*texts[i].value)
       mysql_options(my, texts[i].option, texts[i].value);
   my_bool yes = 1, verify = server->verifies;
-  if (server_wants_tls(server))
+  if (maria_server_wants_tls(server))
     mysql_options(my, MYSQL_OPT_SSL_ENFORCE, &yes);
   if (server->verifies || server->may_not_verify)
     mysql_options(my, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verify);
@@ -139,7 +139,7 @@ static dictum_status explain(const struct attempt *attempt, MYSQL *my, bool late
   const unsigned number = mysql_errno(my);
   if (late)
     return fail(attempt, DICTUM_RETRY, ETIMEDOUT, "timed out");
-  dictum_status status = error_status(number);
+  dictum_status status = maria_error_status(number);
   if (status == DICTUM_INVALID) /* there is no key yet */
     status = DICTUM_CONFIG;
   if (is_passing(number, mysql_error(my)))
@@ -193,31 +193,31 @@ static dictum_status connect_once(const struct attempt *attempt, const char *nam
                                         CLIENT_MULTI_RESULTS);
   while (events != 0) {
     prepare_socket(mysql_get_socket(my));
-    events = mysql_real_connect_cont(&done, my, connect_wait(my, events, deadline, &late));
+    events = mysql_real_connect_cont(&done, my, maria_connect_wait(my, events, deadline, &late));
   }
   if (!done || late) {
     dictum_status status = explain(attempt, my, late);
-    connect_end(my, false);
+    maria_connect_end(my, false);
     return status;
   }
-  if (name && server_wants_tls(server) && !mysql_get_ssl_cipher(my)) {
-    connect_end(my, true);
+  if (name && maria_server_wants_tls(server) && !mysql_get_ssl_cipher(my)) {
+    maria_connect_end(my, true);
     return fail(attempt, DICTUM_CONFIG, 0, "TLS is asked for, and the server has none");
   }
   *out = my;
   return DICTUM_OK;
 }
 
-void connect_end(MYSQL *my, bool sound) {
+void maria_connect_end(MYSQL *my, bool sound) {
   struct sigpipe saved;
   if (!my)
     return;
   int fd = mysql_get_socket(my);
   if (!sound && fd >= 0)
     shutdown(fd, SHUT_RDWR);
-  sigpipe_block(&saved);
+  maria_sigpipe_block(&saved);
   mysql_close(my);
-  sigpipe_restore(&saved);
+  maria_sigpipe_restore(&saved);
 }
 
 /* ---- what an attempt needs ------------------------------------------------------------------ */
@@ -280,7 +280,7 @@ static void start_library(void) {
     sigaction(SIGPIPE, &before, NULL);
 }
 
-void connect_prepare(void) {
+void maria_connect_prepare(void) {
   pthread_once(&library_once, start_library);
 }
 
@@ -296,14 +296,14 @@ static dictum_status try_host(struct attempt *attempt, int64_t deadline, MYSQL *
                                           : connect_each(attempt, deadline, out);
 }
 
-dictum_status connect_to(const dictum_host *services, const struct server *server,
-                         const struct server_host *host, int64_t deadline, MYSQL **out,
-                         dictum_error *err) {
+dictum_status maria_connect_to(const dictum_host *services, const struct server *server,
+                               const struct server_host *host, int64_t deadline, MYSQL **out,
+                               dictum_error *err) {
   struct attempt attempt = {.services = services, .server = server, .host = host, .err = err};
   struct sigpipe saved;
-  sigpipe_block(&saved);
+  maria_sigpipe_block(&saved);
   dictum_status status = try_host(&attempt, deadline, out);
-  sigpipe_restore(&saved);
+  maria_sigpipe_restore(&saved);
   secret_free(&attempt.password);
   return status;
 }

@@ -91,17 +91,17 @@ static size_t find(unsigned number) {
   return i;
 }
 
-dictum_status error_status(unsigned number) {
+dictum_status maria_error_status(unsigned number) {
   size_t i = find(number);
   return i < nmeanings ? meanings[i].status : DICTUM_CONFIG;
 }
 
-bool error_is_end(unsigned number) {
+bool maria_error_is_end(unsigned number) {
   size_t i = find(number);
   return i < nmeanings && meanings[i].scope == END;
 }
 
-bool error_is_of_host(unsigned number) {
+bool maria_error_is_of_host(unsigned number) {
   size_t i = find(number);
   return i < nmeanings && meanings[i].scope == HOST;
 }

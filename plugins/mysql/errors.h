@@ -9,10 +9,10 @@
 
 /** @return RETRY; INVALID for a key that is no value of what is asked for; NOMEM; CONFIG: all else.
  */
-dictum_status error_status(unsigned number);
+dictum_status maria_error_status(unsigned number);
 /** Has the connection ended with it? */
-bool error_is_end(unsigned number);
+bool maria_error_is_end(unsigned number);
 /** Is it a matter of the one server, so that another one may do better? */
-bool error_is_of_host(unsigned number);
+bool maria_error_is_of_host(unsigned number);
 
 #endif

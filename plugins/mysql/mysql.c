@@ -61,7 +61,7 @@ static const dictum_opt table_opts[] = {
 
 static void free_table(struct table *table) {
   domains_free(table->domains);
-  statement_free(table->statement);
+  maria_statement_free(table->statement);
   template_free(&table->query);
   template_free(&table->result);
   free(table->label);
@@ -70,7 +70,7 @@ static void free_table(struct table *table) {
 
 static void table_close(void *self) {
   struct table *table = self;
-  pool_free(table->pool);
+  maria_pool_free(table->pool);
   free_table(table);
 }
 
@@ -78,7 +78,7 @@ static void table_close(void *self) {
  * were doing. Its pool is another matter. */
 static void table_forget(void *self) {
   struct table *table = self;
-  pool_forget(table->pool);
+  maria_pool_forget(table->pool);
   free_table(table);
 }
 
@@ -112,14 +112,14 @@ static dictum_status read_query(struct table *table, const dictum_open_args *arg
     status = template_parse(host, legacy ? legacy : query, TEMPLATE_QUERY, args->name,
                             &table->query, err);
   if (status == DICTUM_OK)
-    status = statement_parse(host, &table->query, args->name, &table->statement, err);
+    status = maria_statement_parse(host, &table->query, args->name, &table->statement, err);
   free(legacy);
   return status;
 }
 
 static dictum_status open_pool(struct table *table, struct server *server, dictum_error *err) {
-  connect_prepare();
-  table->pool = pool_new(table->host, server);
+  maria_connect_prepare();
+  table->pool = maria_pool_new(table->host, server);
   return table->pool ? DICTUM_OK : nomem(table->host, err);
 }
 
@@ -134,7 +134,7 @@ static dictum_status read_settings(struct table *table, const dictum_open_args *
   if (status == DICTUM_OK)
     status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
   if (status == DICTUM_OK)
-    status = server_init(host, args, &server, err);
+    status = maria_server_init(host, args, &server, err);
   if (status == DICTUM_OK)
     status = open_pool(table, &server, err);
   table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
@@ -170,7 +170,7 @@ static bool is_open(struct inquiry *inquiry, size_t i) {
   const struct address key = address_of(asking->keys[i].p, asking->keys[i].n);
   dictum_error why = DICTUM_ERROR_INIT;
   dictum_status status = domains_match(table->domains, asking->call, &key, &why);
-  if (status == DICTUM_OK && statement_suits(table->statement, &key))
+  if (status == DICTUM_OK && maria_statement_suits(table->statement, &key))
     return true;
   if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
     asking_absent(asking, i);
@@ -185,7 +185,7 @@ static dictum_status ask(struct inquiry *inquiry, size_t *places) {
   for (size_t i = 0; i < inquiry->asking.n; i++)
     if (is_open(inquiry, i))
       places[open++] = i;
-  dictum_status status = open > 0 ? ask_server(inquiry, places, open) : DICTUM_OK;
+  dictum_status status = open > 0 ? maria_ask_server(inquiry, places, open) : DICTUM_OK;
   text_free(&inquiry->sql);
   text_free(&inquiry->value);
   return status == DICTUM_OK ? asking_status(&inquiry->asking) : status;

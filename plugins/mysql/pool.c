@@ -26,7 +26,7 @@ struct pool {
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static void free_memory(struct pool *pool) {
-  server_free(&pool->server);
+  maria_server_free(&pool->server);
   free(pool->taken);
   free(pool->sockets);
   free(pool);
@@ -41,10 +41,10 @@ static bool init_locks(struct pool *pool) {
   return false;
 }
 
-struct pool *pool_new(const dictum_host *services, struct server *server) {
+struct pool *maria_pool_new(const dictum_host *services, struct server *server) {
   struct pool *pool = calloc(1, sizeof *pool);
   if (!pool) {
-    server_free(server);
+    maria_server_free(server);
     return NULL;
   }
   pool->services = services;
@@ -66,7 +66,7 @@ struct pool *pool_new(const dictum_host *services, struct server *server) {
 /* The socket is forgotten first: a child may close only what is open. */
 static void finish(struct pool *pool, struct pool_conn *conn, bool sound) {
   atomic_store(&pool->sockets[conn->slot], -1);
-  connect_end(conn->my, sound);
+  maria_connect_end(conn->my, sound);
 }
 
 /* Without the lock, as a good-bye takes its time. */
@@ -89,7 +89,7 @@ static void finish_list(struct pool *pool, struct pool_conn *list, bool sound) {
   }
 }
 
-void pool_free(struct pool *pool) {
+void maria_pool_free(struct pool *pool) {
   if (!pool)
     return;
   struct pool_conn *idle = pool->idle;
@@ -100,7 +100,7 @@ void pool_free(struct pool *pool) {
   free_memory(pool);
 }
 
-void pool_forget(struct pool *pool) {
+void maria_pool_forget(struct pool *pool) {
   for (unsigned i = 0; pool && i < pool->server.connections; i++) {
     int fd = atomic_exchange(&pool->sockets[i], -1);
     if (fd >= 0)
@@ -108,7 +108,7 @@ void pool_forget(struct pool *pool) {
   }
 }
 
-void pool_drop(struct pool *pool, struct pool_conn *conn) {
+void maria_pool_drop(struct pool *pool, struct pool_conn *conn) {
   conn->next = NULL;
   finish_list(pool, conn, false);
 }
@@ -139,7 +139,7 @@ static bool is_older(const struct pool_conn *conn, const void *moment) {
   return conn->idle_since < *(const int64_t *)moment;
 }
 
-void pool_drop_host(struct pool *pool, struct pool_conn *conn, bool blame) {
+void maria_pool_drop_host(struct pool *pool, struct pool_conn *conn, bool blame) {
   pthread_mutex_lock(&pool->mutex);
   conn->next = pick_idle(pool, is_of_host, conn->host);
   if (blame)
@@ -199,8 +199,9 @@ static dictum_status connect_any(struct pool *pool, const struct place *places, 
   dictum_status worst = DICTUM_CONFIG;
   for (size_t i = 0; i < n; i++) {
     dictum_error why = DICTUM_ERROR_INIT;
-    dictum_status status = connect_to(pool->services, &pool->server, places[i].host,
-                                      clock_slice(deadline, (unsigned)(n - i)), &conn->my, &why);
+    dictum_status status = maria_connect_to(pool->services, &pool->server, places[i].host,
+                                            clock_slice(deadline, (unsigned)(n - i)), &conn->my,
+                                            &why);
     set_health(pool, places[i].host, status != DICTUM_OK);
     if (status == DICTUM_OK) {
       conn->host = places[i].host;
@@ -278,8 +279,8 @@ static void lock_and_expire(struct pool *pool) {
   pthread_mutex_lock(&pool->mutex);
 }
 
-dictum_status pool_take(struct pool *pool, int64_t deadline, struct pool_conn **out,
-                        dictum_error *err) {
+dictum_status maria_pool_take(struct pool *pool, int64_t deadline, struct pool_conn **out,
+                              dictum_error *err) {
   int timed_out = 0;
   lock_and_expire(pool);
   *out = take_idle(pool);
@@ -304,7 +305,7 @@ dictum_status pool_take(struct pool *pool, int64_t deadline, struct pool_conn **
   return status;
 }
 
-void pool_give(struct pool *pool, struct pool_conn *conn) {
+void maria_pool_give(struct pool *pool, struct pool_conn *conn) {
   conn->idle_since = clock_now();
   pthread_mutex_lock(&pool->mutex);
   conn->next = pool->idle;

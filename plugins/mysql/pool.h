@@ -34,22 +34,22 @@ struct pool_conn {
 };
 
 /** Takes over what @p server points to. @return NULL when memory is out. */
-struct pool *pool_new(const dictum_host *services, struct server *server);
+struct pool *maria_pool_new(const dictum_host *services, struct server *server);
 /** Ends all connections; none may be in use. NULL is fine. */
-void pool_free(struct pool *pool);
+void maria_pool_free(struct pool *pool);
 /** In the child of a fork. NULL is fine. */
-void pool_forget(struct pool *pool);
+void maria_pool_forget(struct pool *pool);
 
 /** @return OK; RETRY when no host can be reached, or no connection is free, by @p deadline;
  *   CONFIG when every host says that the settings are wrong; NOMEM. Any thread. */
-dictum_status pool_take(struct pool *pool, int64_t deadline, struct pool_conn **out,
-                        dictum_error *err);
+dictum_status maria_pool_take(struct pool *pool, int64_t deadline, struct pool_conn **out,
+                              dictum_error *err);
 /** Gives a connection back that is in order. */
-void pool_give(struct pool *pool, struct pool_conn *conn);
+void maria_pool_give(struct pool *pool, struct pool_conn *conn);
 /** Ends one that is not. */
-void pool_drop(struct pool *pool, struct pool_conn *conn);
+void maria_pool_drop(struct pool *pool, struct pool_conn *conn);
 /** The same, and ends all that are idle to the same host, since they will be no better. With
  * @p blame other hosts are tried first for a while. */
-void pool_drop_host(struct pool *pool, struct pool_conn *conn, bool blame);
+void maria_pool_drop_host(struct pool *pool, struct pool_conn *conn, bool blame);
 
 #endif

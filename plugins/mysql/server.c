@@ -162,8 +162,8 @@ static dictum_status find_secrets(const struct reading *reading) {
   return DICTUM_OK;
 }
 
-dictum_status server_init(const dictum_host *host, const dictum_open_args *args, struct server *out,
-                          dictum_error *err) {
+dictum_status maria_server_init(const dictum_host *host, const dictum_open_args *args,
+                                struct server *out, dictum_error *err) {
   *out = (struct server){0};
   const struct reading reading = {host, args, out, err};
   static dictum_status (*const steps[])(const struct reading *) = {copy_settings, read_hosts,
@@ -172,11 +172,11 @@ dictum_status server_init(const dictum_host *host, const dictum_open_args *args,
   for (size_t i = 0; i < sizeof steps / sizeof *steps && status == DICTUM_OK; i++)
     status = steps[i](&reading);
   if (status != DICTUM_OK)
-    server_free(out);
+    maria_server_free(out);
   return status;
 }
 
-void server_free(struct server *server) {
+void maria_server_free(struct server *server) {
   for (size_t i = 0; i < server->nhosts; i++) {
     free(server->hosts[i].label);
     free(server->hosts[i].name);
@@ -193,7 +193,7 @@ void server_free(struct server *server) {
   *server = (struct server){0};
 }
 
-bool server_wants_tls(const struct server *server) {
+bool maria_server_wants_tls(const struct server *server) {
   return server->verifies || *server->tls_cert_file || *server->tls_key_file ||
          *server->tls_ca_file || *server->tls_ca_path || *server->tls_ciphers;
 }

@@ -32,11 +32,11 @@ struct server {
 
 /** Reads the settings of a table, and tells about secrets that others may read.
  * @return OK; CONFIG for a mistake in them; NOMEM. */
-dictum_status server_init(const dictum_host *host, const dictum_open_args *args, struct server *out,
-                          dictum_error *err);
+dictum_status maria_server_init(const dictum_host *host, const dictum_open_args *args,
+                                struct server *out, dictum_error *err);
 /** {0} is fine. */
-void server_free(struct server *server);
+void maria_server_free(struct server *server);
 /** Is TLS asked for, by any of its settings but a plain "no"? */
-bool server_wants_tls(const struct server *server);
+bool maria_server_wants_tls(const struct server *server);
 
 #endif

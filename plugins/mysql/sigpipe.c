@@ -10,7 +10,7 @@ static bool is_pending(void) {
   return sigpending(&pending) == 0 && sigismember(&pending, SIGPIPE) == 1;
 }
 
-void sigpipe_block(struct sigpipe *saved) {
+void maria_sigpipe_block(struct sigpipe *saved) {
   sigset_t pipe;
   sigemptyset(&pipe);
   sigaddset(&pipe, SIGPIPE);
@@ -18,7 +18,7 @@ void sigpipe_block(struct sigpipe *saved) {
   pthread_sigmask(SIG_BLOCK, &pipe, &saved->before);
 }
 
-void sigpipe_restore(const struct sigpipe *saved) {
+void maria_sigpipe_restore(const struct sigpipe *saved) {
   const struct timespec at_once = {0, 0};
   sigset_t pipe;
   sigemptyset(&pipe);

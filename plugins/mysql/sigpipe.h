@@ -14,9 +14,9 @@ struct sigpipe {
   bool pending; /**< somebody else's */
 };
 
-/** From here to sigpipe_restore() in the same thread, the signal does not reach it. */
-void sigpipe_block(struct sigpipe *saved);
+/** From here to maria_sigpipe_restore() in the same thread, the signal does not reach it. */
+void maria_sigpipe_block(struct sigpipe *saved);
 /** Takes back what came meanwhile, and the mask as it was. */
-void sigpipe_restore(const struct sigpipe *saved);
+void maria_sigpipe_restore(const struct sigpipe *saved);
 
 #endif

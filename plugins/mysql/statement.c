@@ -129,37 +129,37 @@ static const char *read_pieces(struct scan *scan, const struct template *query) 
   return NULL;
 }
 
-dictum_status statement_parse(const dictum_host *host, const struct template *query,
-                              const char *label, struct statement **out, dictum_error *err) {
+dictum_status maria_statement_parse(const dictum_host *host, const struct template *query,
+                                    const char *label, struct statement **out, dictum_error *err) {
   struct statement *statement = calloc(1, sizeof *statement);
   if (statement)
     statement->parts = calloc(query->n + 1, sizeof *statement->parts);
   if (!statement || !statement->parts) {
-    statement_free(statement);
+    maria_statement_free(statement);
     return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
   }
   struct scan scan = {.place = BARE, .last = ' ', .before = ' ', .statement = statement};
   const char *wrong = read_pieces(&scan, query);
   if (wrong) {
-    statement_free(statement);
+    maria_statement_free(statement);
     return host->fail(err, DICTUM_CONFIG, 0, "%s: query: %s", label, wrong);
   }
   *out = statement;
   return DICTUM_OK;
 }
 
-void statement_free(struct statement *statement) {
+void maria_statement_free(struct statement *statement) {
   if (!statement)
     return;
   free(statement->parts);
   free(statement);
 }
 
-bool statement_has_backslash(const struct statement *statement) {
+bool maria_statement_has_backslash(const struct statement *statement) {
   return statement->has_backslash;
 }
 
-bool statement_is_fragile(const struct statement *statement) {
+bool maria_statement_is_fragile(const struct statement *statement) {
   return statement->is_fragile;
 }
 
@@ -177,7 +177,7 @@ static bool is_harmless(const dictum_key *text) {
   return word || number;
 }
 
-bool statement_suits(const struct statement *statement, const struct address *key) {
+bool maria_statement_suits(const struct statement *statement, const struct address *key) {
   if (memchr(key->whole.p, '\0', key->whole.n))
     return false;
   for (size_t i = 0; i < statement->n; i++) {
@@ -258,8 +258,8 @@ static enum statement_answer append_key(const struct part *part, MYSQL *my,
   return text_append(out, text.p, text.n) ? STATEMENT_OK : STATEMENT_NOMEM;
 }
 
-enum statement_answer statement_text(const struct statement *statement, MYSQL *my,
-                                     const struct address *key, struct text *out) {
+enum statement_answer maria_statement_text(const struct statement *statement, MYSQL *my,
+                                           const struct address *key, struct text *out) {
   for (size_t i = 0; i < statement->n; i++) {
     const struct part *part = &statement->parts[i];
     enum statement_answer answer = STATEMENT_OK;

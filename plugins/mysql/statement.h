@@ -19,22 +19,22 @@ struct statement;
 
 /** Takes @p query apart, which must outlive the statement. @p label is for messages.
  * @return OK; CONFIG for a text in which it cannot be told what is inside of quotes; NOMEM. */
-dictum_status statement_parse(const dictum_host *host, const struct template *query,
-                              const char *label, struct statement **out, dictum_error *err);
+dictum_status maria_statement_parse(const dictum_host *host, const struct template *query,
+                                    const char *label, struct statement **out, dictum_error *err);
 /** NULL is fine. */
-void statement_free(struct statement *statement);
+void maria_statement_free(struct statement *statement);
 
 /** Can the question be put for @p key: has it all parts that are asked for, and no NUL byte? */
-bool statement_suits(const struct statement *statement, const struct address *key);
+bool maria_statement_suits(const struct statement *statement, const struct address *key);
 /** Is there a backslash inside of quotes, which says something else where it does not escape? */
-bool statement_has_backslash(const struct statement *statement);
+bool maria_statement_has_backslash(const struct statement *statement);
 /** Can a key make a mistake of it, as of "WHERE id = %s" and "x'%s'"? */
-bool statement_is_fragile(const struct statement *statement);
+bool maria_statement_is_fragile(const struct statement *statement);
 
 enum statement_answer { STATEMENT_OK, STATEMENT_UNFIT, STATEMENT_NOMEM };
 /** Appends the SQL for @p key, as the connection @p my wants it.
  * @return UNFIT for a key that this character set cannot hold safely; NOMEM. */
-enum statement_answer statement_text(const struct statement *statement, MYSQL *my,
-                                     const struct address *key, struct text *out);
+enum statement_answer maria_statement_text(const struct statement *statement, MYSQL *my,
+                                           const struct address *key, struct text *out);
 
 #endif

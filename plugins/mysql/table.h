@@ -29,9 +29,9 @@ struct inquiry {
 };
 
 /** Answers key @p i by the rows of @p result. */
-void answer_rows(struct inquiry *inquiry, size_t i, MYSQL_RES *result);
+void maria_answer_rows(struct inquiry *inquiry, size_t i, MYSQL_RES *result);
 /** Asks the server for the keys whose places are in @p open.
  * @return OK when each has its answer; else why the rest has none. */
-dictum_status ask_server(struct inquiry *inquiry, const size_t *open, size_t n);
+dictum_status maria_ask_server(struct inquiry *inquiry, const size_t *open, size_t n);
 
 #endif

@@ -18,11 +18,11 @@ static dictum_status make(const char *query, struct made *made) {
   made->statement = NULL;
   assert_int_equal(
       template_parse(&host_services, query, TEMPLATE_QUERY, "x.cf", &made->query, NULL), DICTUM_OK);
-  return statement_parse(&host_services, &made->query, "x.cf", &made->statement, NULL);
+  return maria_statement_parse(&host_services, &made->query, "x.cf", &made->statement, NULL);
 }
 
 static void unmake(struct made *made) {
-  statement_free(made->statement);
+  maria_statement_free(made->statement);
   template_free(&made->query);
 }
 
@@ -73,9 +73,9 @@ static void test_texts(void **state) {
     struct text text = {0};
     const struct address key = address_of(cases[i].key, strlen(cases[i].key));
     assert_int_equal(make(cases[i].query, &made), DICTUM_OK);
-    assert_int_equal(statement_suits(made.statement, &key), cases[i].text != NULL);
+    assert_int_equal(maria_statement_suits(made.statement, &key), cases[i].text != NULL);
     if (cases[i].text) {
-      assert_int_equal(statement_text(made.statement, my, &key, &text), STATEMENT_OK);
+      assert_int_equal(maria_statement_text(made.statement, my, &key, &text), STATEMENT_OK);
       assert_string_equal(text.data, cases[i].text);
     }
     text_free(&text);
@@ -94,7 +94,7 @@ static void test_fragile(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct made made;
     assert_int_equal(make(cases[i].query, &made), DICTUM_OK);
-    assert_int_equal(statement_is_fragile(made.statement), cases[i].fragile);
+    assert_int_equal(maria_statement_is_fragile(made.statement), cases[i].fragile);
     unmake(&made);
   }
 }
@@ -105,17 +105,17 @@ static void test_errors(void **state) {
   static const unsigned lost[] = {2002, 2003, 2005, 2006, 2012, 2013, 2014, 2027, 2055};
   static const unsigned mistakes[] = {2019, 2026, 2059, 2061, 1045, 0};
   for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
-    assert_int_equal(error_status(lost[i]), DICTUM_RETRY);
-    assert_true(error_is_end(lost[i]));
+    assert_int_equal(maria_error_status(lost[i]), DICTUM_RETRY);
+    assert_true(maria_error_is_end(lost[i]));
   }
   for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
-    assert_int_equal(error_status(mistakes[i]), DICTUM_CONFIG);
-    assert_false(error_is_end(mistakes[i]));
+    assert_int_equal(maria_error_status(mistakes[i]), DICTUM_CONFIG);
+    assert_false(maria_error_is_end(mistakes[i]));
   }
-  assert_int_equal(error_status(2008), DICTUM_NOMEM);
-  assert_int_equal(error_status(2020), DICTUM_INVALID);
-  assert_true(error_is_of_host(1040));
-  assert_false(error_is_of_host(1213));
+  assert_int_equal(maria_error_status(2008), DICTUM_NOMEM);
+  assert_int_equal(maria_error_status(2020), DICTUM_INVALID);
+  assert_true(maria_error_is_of_host(1040));
+  assert_false(maria_error_is_of_host(1213));
 }
 
 int main(void) {
