@@ -21,7 +21,7 @@ enum outcome {
 /* One key being asked for. */
 struct question {
   struct inquiry *inquiry;
-  struct pool_conn *conn;
+  struct hostpool_conn *conn;
   size_t key;
   bool late;
   MYSQL_RES *result; /* the first set of rows */
@@ -35,12 +35,12 @@ static int64_t deadline_of(const struct question *question) {
 }
 
 static int wait_for(struct question *question, int events) {
-  return maria_connect_wait(question->conn->my, events, deadline_of(question), &question->late);
+  return maria_connect_wait(question->conn->link, events, deadline_of(question), &question->late);
 }
 
 static bool send_query(struct question *question) {
   const struct text *sql = &question->inquiry->sql;
-  MYSQL *my = question->conn->my;
+  MYSQL *my = question->conn->link;
   int error;
   int events = mysql_real_query_start(&error, my, sql->data, sql->len);
   while (events != 0)
@@ -50,7 +50,7 @@ static bool send_query(struct question *question) {
 
 /* Keeps the first set of rows. */
 static bool store_result(struct question *question) {
-  MYSQL *my = question->conn->my;
+  MYSQL *my = question->conn->link;
   MYSQL_RES *result;
   int events = mysql_store_result_start(&result, my);
   while (events != 0)
@@ -67,7 +67,7 @@ static bool store_result(struct question *question) {
 }
 
 static bool next_result(struct question *question) {
-  MYSQL *my = question->conn->my;
+  MYSQL *my = question->conn->link;
   int error;
   int events = mysql_next_result_start(&error, my);
   while (events != 0)
@@ -78,7 +78,7 @@ static bool next_result(struct question *question) {
 /* A procedure has its own status behind its rows. */
 static bool run_query(struct question *question) {
   bool done = send_query(question) && store_result(question);
-  while (done && mysql_more_results(question->conn->my))
+  while (done && mysql_more_results(question->conn->link))
     done = next_result(question) && store_result(question);
   return done && !question->late;
 }
@@ -98,7 +98,7 @@ static void fail(struct question *question, bool this_key, dictum_status status,
 }
 
 static enum outcome take_error(struct question *question) {
-  MYSQL *my = question->conn->my;
+  MYSQL *my = question->conn->link;
   const unsigned number = mysql_errno(my);
   const dictum_status status = maria_error_status(number);
   const bool ended = maria_error_is_end(number);
@@ -129,7 +129,7 @@ static void take_result(struct question *question) {
 static bool write_query(struct question *question) {
   struct inquiry *inquiry = question->inquiry;
   const struct table *table = inquiry->table;
-  MYSQL *my = question->conn->my;
+  MYSQL *my = question->conn->link;
   const dictum_key *key = &inquiry->asking.keys[question->key];
   const struct address address = address_of(key->p, key->n);
   if (maria_statement_has_backslash(table->statement) &&
@@ -153,37 +153,39 @@ static bool write_query(struct question *question) {
   return false;
 }
 
-static enum outcome ask_key(struct inquiry *inquiry, struct pool_conn *conn, size_t key) {
+static enum outcome ask_key(struct inquiry *inquiry, struct hostpool_conn *conn, size_t key) {
   struct question question = {.inquiry = inquiry, .conn = conn, .key = key};
   enum outcome outcome = ANSWERED;
   struct sigpipe saved;
   if (!write_query(&question))
     return ANSWERED;
-  if (conn->tls)
+  const bool tls = mysql_get_ssl_cipher(conn->link) != NULL;
+  if (tls)
     maria_sigpipe_block(&saved);
   if (run_query(&question))
     take_result(&question);
   else
     outcome = take_error(&question);
   mysql_free_result(question.result);
-  if (conn->tls)
+  if (tls)
     maria_sigpipe_restore(&saved);
   return outcome;
 }
 
 /* ---- all keys ------------------------------------------------------------------------------- */
 
-static dictum_status tell_lost(struct inquiry *inquiry, const struct pool_conn *conn, bool late) {
+static dictum_status tell_lost(struct inquiry *inquiry, const struct hostpool_conn *conn,
+                               bool late) {
   return inquiry->table->host->fail(inquiry->asking.err, DICTUM_RETRY, late ? ETIMEDOUT : 0,
                                     "mysql query failed: server %s: %s", conn->host->label,
-                                    late ? "no answer in time" : mysql_error(conn->my));
+                                    late ? "no answer in time" : mysql_error(conn->link));
 }
 
 /* What is left of the connection after a key. *conn becomes NULL when nothing is.
  * @return OK: go on; else why not */
 static dictum_status settle(struct inquiry *inquiry, enum outcome outcome, bool *renewed,
-                            struct pool_conn **conn) {
-  struct pool *pool = inquiry->table->pool;
+                            struct hostpool_conn **conn) {
+  struct hostpool *pool = inquiry->table->pool;
   if (outcome == ANSWERED)
     return DICTUM_OK;
   bool stale = outcome == LOST && (*conn)->reused && !*renewed;
@@ -192,22 +194,22 @@ static dictum_status settle(struct inquiry *inquiry, enum outcome outcome, bool 
     status = tell_lost(inquiry, *conn, outcome == LATE);
   *renewed |= stale;
   if (outcome == ANSWERED_LAST)
-    maria_pool_drop(pool, *conn);
+    hostpool_drop(pool, *conn);
   else
-    maria_pool_drop_host(pool, *conn, !stale);
+    hostpool_drop_host(pool, *conn, !stale);
   *conn = NULL;
   return status;
 }
 
 dictum_status maria_ask_server(struct inquiry *inquiry, const size_t *open, size_t n) {
-  struct pool *pool = inquiry->table->pool;
+  struct hostpool *pool = inquiry->table->pool;
   struct asking *asking = &inquiry->asking;
-  struct pool_conn *conn = NULL;
+  struct hostpool_conn *conn = NULL;
   bool renewed = false;
   dictum_status status = DICTUM_OK;
   for (size_t done = 0; done < n && status == DICTUM_OK;) {
     if (!conn)
-      status = maria_pool_take(pool, asking->call->deadline_ns, &conn, asking->err);
+      status = hostpool_take(pool, asking->call->deadline_ns, &conn, asking->err);
     if (status != DICTUM_OK)
       break;
     enum outcome outcome = ask_key(inquiry, conn, open[done]);
@@ -216,6 +218,6 @@ dictum_status maria_ask_server(struct inquiry *inquiry, const size_t *open, size
     status = settle(inquiry, outcome, &renewed, &conn);
   }
   if (conn)
-    maria_pool_give(pool, conn);
+    hostpool_give(pool, conn);
   return status;
 }

@@ -4,7 +4,7 @@
  * mysql_table(5).
  *
  * A key's way: the domain filter; the query's parts, of which none may be
- * missing; a connection from the pool (pool.c); the statement with the key
+ * missing; a connection from the pool (common/hostpool.c); the statement with the key
  * escaped for it (statement.c); its rows through result_format (answer.c). Keys
  * of a batch go one after the other over one connection.
  *
@@ -62,6 +62,7 @@ static const dictum_opt table_opts[] = {
 static void free_table(struct table *table) {
   domains_free(table->domains);
   maria_statement_free(table->statement);
+  maria_server_free(&table->server);
   template_free(&table->query);
   template_free(&table->result);
   free(table->label);
@@ -70,7 +71,7 @@ static void free_table(struct table *table) {
 
 static void table_close(void *self) {
   struct table *table = self;
-  maria_pool_free(table->pool);
+  hostpool_free(table->pool);
   free_table(table);
 }
 
@@ -78,7 +79,7 @@ static void table_close(void *self) {
  * were doing. Its pool is another matter. */
 static void table_forget(void *self) {
   struct table *table = self;
-  maria_pool_forget(table->pool);
+  hostpool_forget(table->pool);
   free_table(table);
 }
 
@@ -117,16 +118,48 @@ static dictum_status read_query(struct table *table, const dictum_open_args *arg
   return status;
 }
 
-static dictum_status open_pool(struct table *table, struct server *server, dictum_error *err) {
+static void describe_host(void *rock, size_t i, struct hostpool_host *host) {
+  const struct table *table = rock;
+  host->rank = table->server.hosts[i].kind;
+  host->label = table->server.hosts[i].label;
+}
+
+static dictum_status connect_host(void *rock, size_t i, int64_t deadline, void **link, int *fd,
+                                  dictum_error *err) {
+  const struct table *table = rock;
+  MYSQL *my = NULL;
+  dictum_status status = maria_connect_to(table->host, &table->server, &table->server.hosts[i],
+                                          deadline, &my, err);
+  if (status != DICTUM_OK)
+    return status;
+  *link = my;
+  *fd = mysql_get_socket(my);
+  return DICTUM_OK;
+}
+
+static void end_connection(void *link, bool sound) {
+  maria_connect_end(link, sound);
+}
+
+static dictum_status open_pool(struct table *table, dictum_error *err) {
+  const struct hostpool_plan plan = {.services = table->host,
+                                     .type = "mysql",
+                                     .nhosts = table->server.nhosts,
+                                     .connections = table->server.connections,
+                                     .idle_ns = table->server.idle_ns,
+                                     .retry_ns = table->server.retry_ns,
+                                     .rock = table,
+                                     .describe = describe_host,
+                                     .connect = connect_host,
+                                     .end = end_connection};
   maria_connect_prepare();
-  table->pool = maria_pool_new(table->host, server);
+  table->pool = hostpool_new(&plan);
   return table->pool ? DICTUM_OK : nomem(table->host, err);
 }
 
 static dictum_status read_settings(struct table *table, const dictum_open_args *args,
                                    dictum_error *err) {
   const dictum_host *host = table->host;
-  struct server server;
   dictum_status status = read_query(table, args, err);
   if (status == DICTUM_OK)
     status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
@@ -134,9 +167,9 @@ static dictum_status read_settings(struct table *table, const dictum_open_args *
   if (status == DICTUM_OK)
     status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
   if (status == DICTUM_OK)
-    status = maria_server_init(host, args, &server, err);
+    status = maria_server_init(host, args, &table->server, err);
   if (status == DICTUM_OK)
-    status = open_pool(table, &server, err);
+    status = open_pool(table, err);
   table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
   table->wants_rows = host->opt_int(args->cfg, "require_result_set") != 0;
   return status;

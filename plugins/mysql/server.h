@@ -12,10 +12,9 @@ enum host_kind { HOST_UNIX, HOST_INET };
 /** One word of the setting "hosts". */
 struct server_host {
   enum host_kind kind;
-  char *label;          /**< the word, for messages */
-  char *name;           /**< host name, or the socket's path */
-  unsigned port;        /**< 0: the default */
-  int64_t failed_until; /**< when it may be tried again before others; the pool's lock guards it */
+  char *label;   /**< the word, for messages */
+  char *name;    /**< host name, or the socket's path */
+  unsigned port; /**< 0: the default */
 };
 
 struct server {

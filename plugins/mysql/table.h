@@ -5,7 +5,8 @@
 
 #include "asking.h"
 #include "domains.h"
-#include "pool.h"
+#include "hostpool.h"
+#include "server.h"
 #include "statement.h"
 
 /** Unchanging once it is open. */
@@ -16,7 +17,8 @@ struct table {
   struct template query, result;
   struct statement *statement;
   struct domains *domains; /**< or NULL */
-  struct pool *pool;
+  struct server server;
+  struct hostpool *pool;
   uint64_t expansion_limit; /**< 0: none */
   bool wants_rows;          /**< a query without a result set is a mistake */
 };

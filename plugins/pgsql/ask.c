@@ -31,7 +31,7 @@ static enum script_way first_way(const struct script *script) {
     return WAY_APART;
   bool joinable = !script->spelled && script->n >= worth_a_probe &&
                   statement_joined(script->asking->table->statement) &&
-                  PQclientEncoding(script->conn->pg) == pg_char_to_encoding("UTF8");
+                  PQclientEncoding(script->conn->link) == pg_char_to_encoding("UTF8");
   return joinable ? WAY_PROBE : WAY_TOGETHER;
 }
 
@@ -40,7 +40,7 @@ static enum script_outcome ask_chunk(struct script *script) {
   struct asking *asking = script->asking;
   struct table *table = asking->table;
   const char *bound = statement_bound(table->statement);
-  if (is_misread(table, script->conn->pg)) {
+  if (is_misread(table, script->conn->link)) {
     script->status = DICTUM_CONFIG;
     strcpy(script->why, "a backslash in the query needs standard_conforming_strings = on");
     return SCRIPT_FAILED;
@@ -81,9 +81,9 @@ static dictum_status tell_lost(const struct asking *asking, const struct script 
 /* What is left of the connection after a chunk. *conn becomes NULL when nothing is.
  * @return OK: go on; else why not */
 static dictum_status settle(struct script *script, enum script_outcome outcome, bool *renewed,
-                            struct pool_conn **conn) {
+                            struct hostpool_conn **conn) {
   struct asking *asking = script->asking;
-  struct pool *pool = asking->table->pool;
+  struct hostpool *pool = pool_connections(asking->table->pool);
   if (outcome == SCRIPT_DONE && !script->wants_host)
     return DICTUM_OK;
   dictum_status status = DICTUM_OK;
@@ -96,21 +96,21 @@ static dictum_status settle(struct script *script, enum script_outcome outcome, 
     status = tell_lost(asking, script);
   *renewed |= stale;
   if (outcome == SCRIPT_FAILED)
-    pool_drop(pool, *conn);
+    hostpool_drop(pool, *conn);
   else
-    pool_drop_host(pool, *conn, !stale);
+    hostpool_drop_host(pool, *conn, !stale);
   *conn = NULL;
   return status;
 }
 
 dictum_status ask_server(struct asking *asking, const size_t *open, size_t n) {
-  struct pool *pool = asking->table->pool;
-  struct pool_conn *conn = NULL;
+  struct hostpool *pool = pool_connections(asking->table->pool);
+  struct hostpool_conn *conn = NULL;
   bool renewed = false;
   dictum_status status = DICTUM_OK;
   for (size_t done = 0; done < n && status == DICTUM_OK;) {
     if (!conn &&
-        (status = pool_take(pool, asking->call->deadline_ns, &conn, asking->err)) != DICTUM_OK)
+        (status = hostpool_take(pool, asking->call->deadline_ns, &conn, asking->err)) != DICTUM_OK)
       return status;
     struct script script = {.asking = asking, .conn = conn, .open = open + done};
     script.n = chunk_size(asking, open + done, n - done);
@@ -120,6 +120,6 @@ dictum_status ask_server(struct asking *asking, const size_t *open, size_t n) {
       done += script.n;
   }
   if (conn)
-    pool_give(pool, conn);
+    hostpool_give(pool, conn);
   return status;
 }

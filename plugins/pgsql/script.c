@@ -380,7 +380,7 @@ static void set_limit(struct run *run) {
 }
 
 enum script_outcome script_run(struct script *script) {
-  struct run run = {.script = script, .pg = script->conn->pg};
+  struct run run = {.script = script, .pg = script->conn->link};
   script->is_syntax = false;
   set_limit(&run);
   if (!prepare_keys(&run)) {
@@ -450,7 +450,7 @@ static void ask_simply(struct run *run, size_t key) {
 }
 
 enum script_outcome script_run_simple(struct script *script) {
-  struct run run = {.script = script, .pg = script->conn->pg};
+  struct run run = {.script = script, .pg = script->conn->link};
   script->is_syntax = false;
   script->way = WAY_APART;
   script->spelled = true;

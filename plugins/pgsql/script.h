@@ -30,7 +30,7 @@ enum script_way { WAY_APART, WAY_TOGETHER, WAY_PROBE, WAY_JOINED };
 
 struct script {
   struct asking *asking;
-  struct pool_conn *conn;
+  struct hostpool_conn *conn;
   const size_t *open; /**< places of the keys */
   size_t n;
   enum script_way way;

@@ -22,7 +22,6 @@ struct server_host {
   char *name;            /**< host name, folder of the socket, or NULL: libpq's default */
   char *port;            /**< or NULL: libpq's default */
   PQconninfoOption *uri; /**< HOST_URI: what it says */
-  int64_t failed_until;  /**< when it may be tried again before others; the pool's lock guards it */
 };
 
 struct server {
