@@ -13,13 +13,7 @@
 
 #include "ldap_table.h"
 
-enum { longest_shown = 100 };
-
 enum kind { RESULT, SPECIAL, TERMINAL, LEAF, OTHER };
-
-static int shown(const dictum_key *key) {
-  return (int)(key->n < longest_shown ? key->n : longest_shown);
-}
 
 static dictum_status nomem(const struct expansion *expansion) {
   return expansion->table->host->fail(expansion->err, DICTUM_NOMEM, ENOMEM, "out of memory");
@@ -85,30 +79,18 @@ static void find_kinds(const struct expansion *expansion, LDAPMessage *entry, ch
 
 /* ---- values --------------------------------------------------------------------------------- */
 
+/* An empty one is passed over in silence. */
 static dictum_status add_value(struct expansion *expansion, const struct berval *bytes) {
   const struct table *table = expansion->table;
-  const dictum_key *whole = &expansion->key->whole;
-  if (bytes->bv_len == 0)
-    return DICTUM_OK;
-  const struct address value = address_of(bytes->bv_val, bytes->bv_len);
-  const size_t before = expansion->values.len;
-  if (before > 0 && !text_append(&expansion->values, ",", 1))
-    return nomem(expansion);
-  switch (template_expand(&table->result, expansion->key, &value, &expansion->values)) {
-  case TEMPLATE_DONE:
-    expansion->nvalues++;
-    break;
-  case TEMPLATE_SUPPRESSED:
-    expansion->values.len = before;
-    break;
-  case TEMPLATE_NOMEM:
-    return nomem(expansion);
-  }
-  if (table->expansion_limit > 0 && expansion->nvalues > table->expansion_limit)
+  const dictum_key *whole = &expansion->values.key->whole;
+  dictum_status status = bytes->bv_len == 0
+                             ? DICTUM_OK
+                             : values_add(&expansion->values, bytes->bv_val, bytes->bv_len);
+  if (status == DICTUM_RETRY)
     return table->host->fail(expansion->err, DICTUM_RETRY, 0,
                              "%s: Expansion limit exceeded for key: '%.*s'", table->label,
-                             shown(whole), whole->p);
-  return DICTUM_OK;
+                             values_shown(whole), whole->p);
+  return status == DICTUM_OK ? DICTUM_OK : nomem(expansion);
 }
 
 /* ---- references ----------------------------------------------------------------------------- */
@@ -170,9 +152,9 @@ static dictum_status follow_value(struct expansion *expansion, const char *value
 static dictum_status recurse(struct expansion *expansion, const struct berval *value) {
   const struct table *table = expansion->table;
   if (expansion->depth + 1 >= table->recursion_limit) /* the first search is a level, too */
-    return table->host->fail(expansion->err, DICTUM_RETRY, 0,
-                             "%s: Recursion limit exceeded for key: '%.*s'", table->label,
-                             shown(&expansion->key->whole), expansion->key->whole.p);
+    return table->host->fail(
+        expansion->err, DICTUM_RETRY, 0, "%s: Recursion limit exceeded for key: '%.*s'",
+        table->label, values_shown(&expansion->values.key->whole), expansion->values.key->whole.p);
   if (memchr(value->bv_val, '\0', value->bv_len))
     return DICTUM_OK;
   expansion->depth++;

@@ -355,7 +355,7 @@ static dictum_status ask(struct expansion *expansion, const struct search *searc
   else if (status == DICTUM_OK)
     status = expand_entries(expansion, entries, expansion->table->attributes);
   ldap_msgfree(entries);
-  return status == DICTUM_OK && expansion->values.len == 0 ? DICTUM_NOTFOUND : status;
+  return status == DICTUM_OK && expansion->answer.len == 0 ? DICTUM_NOTFOUND : status;
 }
 
 /* What this key is asked for with, if it is. */
@@ -376,8 +376,16 @@ static dictum_status look_up(void *self, const dictum_call *call, const char *ke
   const struct address address = address_of(key, len);
   struct text base = {0}, filter = {0};
   int number = -1;
-  struct expansion expansion = {
-      .table = table, .key = &address, .deadline_ns = call->deadline_ns, .err = err};
+  struct expansion expansion = {.table = table,
+                                .deadline_ns = call->deadline_ns,
+                                .values = {.host = table->host,
+                                           .slot = table->slot,
+                                           .label = table->label,
+                                           .format = &table->result,
+                                           .limit = (uint64_t)table->expansion_limit,
+                                           .key = &address,
+                                           .out = &expansion.answer},
+                                .err = err};
   dictum_status status = prepare(table, call, &address, &base, &filter, err);
   if (status == DICTUM_OK) {
     number = turns_take(&table->turns, call->deadline_ns);
@@ -392,10 +400,10 @@ static dictum_status look_up(void *self, const dictum_call *call, const char *ke
     turns_give_back(&table->turns, number);
   }
   if (status == DICTUM_OK)
-    status = table->host->emit(sink, expansion.values.data, expansion.values.len);
+    status = table->host->emit(sink, expansion.answer.data, expansion.answer.len);
   text_free(&base);
   text_free(&filter);
-  text_free(&expansion.values);
+  text_free(&expansion.answer);
   return status;
 }
 

@@ -7,6 +7,7 @@
 
 #include "domains.h"
 #include "turns.h"
+#include "values.h"
 
 enum { connections = 4 };
 
@@ -72,10 +73,9 @@ int64_t directory_now_ns(void);
 struct expansion {
   struct table *table;
   struct connection *connection;
-  const struct address *key;
-  int64_t deadline_ns;
-  struct text values;
-  int64_t nvalues, depth;
+  int64_t deadline_ns, depth;
+  struct values values;
+  struct text answer; /**< of these */
   dictum_error *err;
 };
 

@@ -26,8 +26,9 @@
 #include "domains.h"
 #include "statement.h"
 #include "turns.h"
+#include "values.h"
 
-enum { connections = 8, longest_shown = 100 };
+enum { connections = 8 };
 
 static const dictum_opt sqlite_opts[] = {
     {"dbpath", DICTUM_OPT_STR, "", 1, 0, "the file with the database"},
@@ -273,62 +274,37 @@ static void put_statement(struct connection *connection, sqlite3_stmt *stmt) {
 
 /* ---- rows ----------------------------------------------------------------------------------- */
 
-static int shown(const dictum_key *key) {
-  return (int)(key->n < longest_shown ? key->n : longest_shown);
-}
-
-enum value_answer { VALUE_ADDED, VALUE_SKIPPED, VALUE_NOMEM };
-
-static enum value_answer add_value(const struct question *question, const char *bytes, size_t len,
-                                   struct text *answer) {
-  const struct table *table = question->table;
-  const dictum_key *whole = &question->key->whole;
-  if (len == 0) {
-    table->database.host->log(table->slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_NONE,
-                              "table \"%s\": empty lookup result for: \"%.*s\" -- ignored",
-                              table->label, shown(whole), whole->p);
-    return VALUE_SKIPPED;
-  }
-  const struct address value = address_of(bytes, len);
-  const size_t before = answer->len;
-  if (before > 0 && !text_append(answer, ",", 1))
-    return VALUE_NOMEM;
-  enum template_answer made = template_expand(&table->result, question->key, &value, answer);
-  if (made == TEMPLATE_SUPPRESSED)
-    answer->len = before;
-  return made == TEMPLATE_DONE         ? VALUE_ADDED
-         : made == TEMPLATE_SUPPRESSED ? VALUE_SKIPPED
-                                       : VALUE_NOMEM;
-}
-
 /* The first column of a row, up to a NUL byte. NULL is no value. */
-static enum value_answer add_row(const struct question *question, sqlite3_stmt *stmt,
-                                 struct text *answer) {
+static dictum_status add_row(struct values *values, sqlite3_stmt *stmt) {
   if (sqlite3_column_count(stmt) == 0 || sqlite3_column_type(stmt, 0) == SQLITE_NULL)
-    return VALUE_SKIPPED;
+    return DICTUM_OK;
   const char *bytes = (const char *)sqlite3_column_text(stmt, 0);
-  return bytes ? add_value(question, bytes, strnlen(bytes, (size_t)sqlite3_column_bytes(stmt, 0)),
-                           answer)
-               : VALUE_NOMEM;
+  return bytes ? values_add(values, bytes, strnlen(bytes, (size_t)sqlite3_column_bytes(stmt, 0)))
+               : DICTUM_NOMEM;
 }
 
 static dictum_status join_rows(struct question *question, sqlite3_stmt *stmt, struct text *answer) {
   const struct table *table = question->table;
   const dictum_host *host = table->database.host;
   const dictum_key *whole = &question->key->whole;
-  uint64_t n = 0;
-  int step;
-  while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
-    enum value_answer added = add_row(question, stmt, answer);
-    if (added == VALUE_NOMEM)
-      return nomem(host, question->err);
-    n += added == VALUE_ADDED;
-    question->is_too_much = table->expansion_limit > 0 && n > table->expansion_limit;
-    if (question->is_too_much)
-      return host->fail(question->err, DICTUM_RETRY, 0,
-                        "%s: Expansion limit exceeded for key: '%.*s'", table->label, shown(whole),
-                        whole->p);
-  }
+  struct values values = {.host = host,
+                          .slot = table->slot,
+                          .label = table->label,
+                          .format = &table->result,
+                          .limit = table->expansion_limit,
+                          .key = question->key,
+                          .out = answer};
+  dictum_status status = DICTUM_OK;
+  int step = SQLITE_DONE;
+  while (status == DICTUM_OK && (step = sqlite3_step(stmt)) == SQLITE_ROW)
+    status = add_row(&values, stmt);
+  question->is_too_much = status == DICTUM_RETRY;
+  if (question->is_too_much)
+    return host->fail(question->err, DICTUM_RETRY, 0,
+                      "%s: Expansion limit exceeded for key: '%.*s'", table->label,
+                      values_shown(whole), whole->p);
+  if (status != DICTUM_OK)
+    return nomem(host, question->err);
   if (step != SQLITE_DONE)
     return sqlite_connection_fail(question->connection, &table->database, "SQL step failed",
                                   question->err);
