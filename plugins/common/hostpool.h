@@ -22,7 +22,7 @@
 struct hostpool;
 
 struct hostpool_host {
-  int rank;             /**< lower ones are tried before */
+  unsigned rank;        /**< lower ones are tried before */
   const char *label;    /**< for messages; it outlives the pool */
   int64_t failed_until; /**< when it may be tried again before others; the pool's lock guards it */
 };
