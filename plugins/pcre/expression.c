@@ -4,7 +4,10 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "plain_pattern.h"
 
 /* Steps of one match; PCRE2's own default, which Postfix leaves as it is. */
 enum { most_steps = 10000000 };
@@ -17,10 +20,12 @@ enum { jit_stack_at_first = 32 * 1024, jit_stack_most = 1024 * 1024 };
 enum { jit_after = 20 };
 
 struct expression {
-  pcre2_code *code;          /* for the interpreter */
-  _Atomic(pcre2_code *) jit; /* the same with machine code, or NULL (yet) */
+  _Atomic(pcre2_code *) code; /* for the interpreter; NULL: not yet */
+  _Atomic(pcre2_code *) jit;  /* the same with machine code, or NULL (yet) */
   atomic_uint matches;
-  bool anchored; /* a match can only begin where the text begins */
+  uint32_t flags;
+  unsigned groups;
+  char text[];
 };
 
 struct matcher {
@@ -69,27 +74,42 @@ static bool is_unsafe(const pcre2_code *code) {
   return has_c && (options & PCRE2_UTF);
 }
 
+static pcre2_code *compile(const struct expression *expression, int *error, size_t *offset) {
+  pcre2_code *code = pcre2_compile((PCRE2_SPTR)expression->text, PCRE2_ZERO_TERMINATED,
+                                   expression->flags, error, offset, NULL);
+  if (!code || !is_unsafe(code))
+    return code;
+  *error = PCRE2_ERROR_BACKSLASH_C_CALLER_DISABLED;
+  pcre2_code_free(code);
+  return NULL;
+}
+
+/* @p expression is not anybody else's yet. */
+static bool compile_first(struct expression *expression, int *code, size_t *offset) {
+  uint32_t groups = 0;
+  pcre2_code *own = compile(expression, code, offset);
+  if (!own)
+    return false;
+  pcre2_pattern_info(own, PCRE2_INFO_CAPTURECOUNT, &groups);
+  expression->groups = groups;
+  atomic_store_explicit(&expression->code, own, memory_order_relaxed);
+  return true;
+}
+
 struct expression *expression_new(const char *pattern, uint32_t flags, int *code, size_t *offset) {
   *code = PCRE2_ERROR_HEAP_FAILED;
   *offset = 0;
-  struct expression *expression = calloc(1, sizeof *expression);
+  size_t size = strlen(pattern) + 1;
+  struct expression *expression = calloc(1, sizeof *expression + size);
   if (!expression)
     return NULL;
-  expression->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, flags, code, offset,
-                                   NULL);
-  if (expression->code && is_unsafe(expression->code)) {
-    *code = PCRE2_ERROR_BACKSLASH_C_CALLER_DISABLED;
-    pcre2_code_free(expression->code);
-    expression->code = NULL;
-  }
-  if (!expression->code) {
-    free(expression);
-    return NULL;
-  }
-  uint32_t options = 0;
-  pcre2_pattern_info(expression->code, PCRE2_INFO_ALLOPTIONS, &options);
-  expression->anchored = (options & PCRE2_ANCHORED) != 0;
-  return expression;
+  expression->flags = flags;
+  memcpy(expression->text, pattern, size);
+  bool plain = !(flags & PCRE2_EXTENDED) && plain_pattern(pattern, &expression->groups);
+  if (plain || compile_first(expression, code, offset))
+    return expression;
+  free(expression);
+  return NULL;
 }
 
 void expression_free(struct expression *expression) {
@@ -103,17 +123,37 @@ void expression_free(struct expression *expression) {
   free(expression);
 }
 
+const char *expression_text(const struct expression *expression) {
+  return expression->text;
+}
+
+uint32_t expression_flags(const struct expression *expression) {
+  return expression->flags;
+}
+
 unsigned expression_groups(const struct expression *expression) {
-  uint32_t groups = 0;
-  pcre2_pattern_info(expression->code, PCRE2_INFO_CAPTURECOUNT, &groups);
-  return groups;
+  return expression->groups;
+}
+
+/* Compiles it if nobody has. Of several threads that do, the first has made it for all. */
+static pcre2_code *code_of(struct expression *expression, int *error) {
+  pcre2_code *others = atomic_load_explicit(&expression->code, memory_order_acquire);
+  if (others)
+    return others;
+  size_t offset;
+  pcre2_code *own = compile(expression, error, &offset);
+  if (!own || atomic_compare_exchange_strong_explicit(&expression->code, &others, own,
+                                                      memory_order_acq_rel, memory_order_acquire))
+    return own;
+  pcre2_code_free(own);
+  return others;
 }
 
 /* Other threads may be matching with the code as it is: machine code goes to a copy. */
-static void make_jit(struct expression *expression) {
+static void make_jit(struct expression *expression, const pcre2_code *code) {
   if (!jit_enter())
     return;
-  pcre2_code *copy = pcre2_code_copy(expression->code);
+  pcre2_code *copy = pcre2_code_copy(code);
   if (copy && pcre2_jit_compile(copy, PCRE2_JIT_COMPLETE) == 0)
     atomic_store_explicit(&expression->jit, copy, memory_order_release);
   else
@@ -121,12 +161,12 @@ static void make_jit(struct expression *expression) {
   jit_leave();
 }
 
-static pcre2_code *jit_of(struct expression *expression) {
+static pcre2_code *jit_of(struct expression *expression, const pcre2_code *code) {
   pcre2_code *jit = atomic_load_explicit(&expression->jit, memory_order_acquire);
   if (jit || atomic_load_explicit(&expression->matches, memory_order_relaxed) > jit_after)
     return jit;
   if (atomic_fetch_add_explicit(&expression->matches, 1, memory_order_relaxed) == jit_after)
-    make_jit(expression);
+    make_jit(expression, code);
   return atomic_load_explicit(&expression->jit, memory_order_acquire);
 }
 
@@ -200,8 +240,11 @@ void matchers_free(struct matchers *matchers) {
 
 /* ---- matching ------------------------------------------------------------------------------- */
 
-static uint32_t jit_limit(const struct expression *expression, size_t len) {
-  if (expression->anchored)
+/* A match that can only begin where the text begins needs no more steps for a longer one. */
+static uint32_t jit_limit(const pcre2_code *jit, size_t len) {
+  uint32_t options = 0;
+  pcre2_pattern_info(jit, PCRE2_INFO_ALLOPTIONS, &options);
+  if (options & PCRE2_ANCHORED)
     return most_steps;
   size_t limit = most_jit_steps / (len + 1);
   if (limit > most_steps)
@@ -209,19 +252,17 @@ static uint32_t jit_limit(const struct expression *expression, size_t len) {
   return limit > least_jit_limit ? (uint32_t)limit : least_jit_limit;
 }
 
-static int interpret(struct expression *expression, struct matcher *matcher, const char *text,
+static int interpret(const pcre2_code *code, struct matcher *matcher, const char *text,
                      size_t len) {
   enum { short_text = 4096 };
-  int found = pcre2_match(expression->code, (PCRE2_SPTR)text, len, 0, 0, matcher->data,
-                          matcher->limits);
+  int found = pcre2_match(code, (PCRE2_SPTR)text, len, 0, 0, matcher->data, matcher->limits);
   /* The match data keep the memory that they needed. */
   matcher->swollen = matcher->swollen || len > short_text || found < PCRE2_ERROR_NOMATCH;
   return found;
 }
 
-static int run_jit(struct expression *expression, struct matcher *matcher, const char *text,
-                   size_t len, const pcre2_code *jit) {
-  uint32_t limit = jit_limit(expression, len);
+static int run_jit(const pcre2_code *jit, struct matcher *matcher, const char *text, size_t len) {
+  uint32_t limit = jit_limit(jit, len);
   if (limit != matcher->jit_limit)
     pcre2_set_match_limit(matcher->jit_limits, limit);
   matcher->jit_limit = limit;
@@ -230,10 +271,14 @@ static int run_jit(struct expression *expression, struct matcher *matcher, const
 
 int expression_match(struct expression *expression, struct matcher *matcher, const char *text,
                      size_t len) {
-  const pcre2_code *jit = jit_of(expression);
-  int found = jit ? run_jit(expression, matcher, text, len, jit) : PCRE2_ERROR_JIT_STACKLIMIT;
+  int error;
+  const pcre2_code *code = code_of(expression, &error);
+  if (!code) /* a plain pattern cannot be wrong */
+    return PCRE2_ERROR_NOMEMORY;
+  const pcre2_code *jit = jit_of(expression, code);
+  int found = jit ? run_jit(jit, matcher, text, len) : PCRE2_ERROR_JIT_STACKLIMIT;
   if (found == PCRE2_ERROR_JIT_STACKLIMIT || found == PCRE2_ERROR_MATCHLIMIT)
-    found = interpret(expression, matcher, text, len);
+    found = interpret(code, matcher, text, len);
   if (found == PCRE2_ERROR_NOMATCH)
     return 0;
   return found >= 0 ? 1 : found;

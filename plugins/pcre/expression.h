@@ -2,8 +2,9 @@
 /*
  * expression.h - matching with PCRE2, within limits of time and memory.
  *
- * A pattern is interpreted the first few times; one that is used more often is
- * compiled to machine code. Where machine code reaches a limit, the interpreter
+ * A pattern is compiled at once, as it may be wrong; a plain one (plain_pattern.h)
+ * when it is first needed. It is interpreted the first few times; one that is
+ * used more often is compiled to machine code. Where machine code reaches a limit, the interpreter
  * has the last word: its limits are exact, and those of Postfix. So the answer
  * does not depend on which of the two gave it.
  */
@@ -15,16 +16,20 @@
 #include <pcre2.h>
 #include <stdatomic.h>
 
-/** A compiled pattern. Any number of threads may match with it. */
+/** A pattern. Any number of threads may match with it. */
 struct expression;
 
-/** Compiles @p pattern with PCRE2's options @p flags.
+/** Makes one of @p pattern, which is copied, with PCRE2's options @p flags.
  * @param code    receives PCRE2's number of what went wrong
  * @param offset  receives where in the pattern
  * @return NULL after a failure. */
 struct expression *expression_new(const char *pattern, uint32_t flags, int *code, size_t *offset);
 /** NULL is fine. Also in a forked child. */
 void expression_free(struct expression *expression);
+/** Returns the pattern as it was written. */
+const char *expression_text(const struct expression *expression);
+/** Returns the options that it was made with. */
+uint32_t expression_flags(const struct expression *expression);
 /** Returns how many groups it has. */
 unsigned expression_groups(const struct expression *expression);
 

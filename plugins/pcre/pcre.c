@@ -2,13 +2,14 @@
 /*
  * pcre.c - tables of Perl-compatible regular expressions, in the format of Postfix's pcre_table(5).
  *
- * The whole text is read and compiled at open and stays as it is. Keys are not
- * folded; a pattern ignores case unless told otherwise. Patterns and keys are
+ * The whole text is read at open and stays as it is; most patterns are compiled
+ * when they are first needed (expression.h). Keys are not folded; a pattern
+ * ignores case unless told otherwise. Patterns and keys are
  * bytes, in no locale; keys may hold NUL bytes. A pattern that begins with
  * (*UTF) is matched with keys of UTF-8 only.
  *
- * A table that is asked often gets an index (rules_index.h), which gives the
- * same answers sooner.
+ * At the first question a table gets an index (rules_index.h), which gives the
+ * same answers sooner, and without most of the patterns.
  *
  * Threads: any number, without a lock. A match needs no allocation once a table
  * has been used by as many threads before.
@@ -34,7 +35,6 @@
 /* A rule, or the condition of an IF. */
 struct rule {
   struct expression *expression;
-  char *text;                   /* of the pattern, for the index; NULL: that cannot use it */
   struct rules_template *value; /* NULL for an IF */
   uint64_t line;
   bool negated;
@@ -125,7 +125,6 @@ static dictum_status read_pattern(const struct reading *reading, uint64_t line, 
 static void rule_release(void *released) {
   struct rule *rule = released;
   expression_free(rule->expression);
-  free(rule->text);
   rules_template_free(rule->value);
   free(rule);
 }
@@ -141,8 +140,6 @@ static dictum_status new_rule(const struct reading *reading, uint64_t line,
   rule->negated = written->negated;
   rule->expression = expression_new(written->pattern, written->flags, &code, &offset);
   if (rule->expression) {
-    if (!written->negated && !(written->flags & PCRE2_EXTENDED))
-      rule->text = strdup(written->pattern); /* NULL is slower and as good */
     *out = rule;
     return DICTUM_OK;
   }
@@ -292,7 +289,8 @@ static dictum_status rule_matches(const void *tried, void *key) {
 
 static bool rule_literals(const void *asked, struct literals *out) {
   const struct rule *rule = asked;
-  return rule->text && literals_of(rule->text, LITERALS_PERL, out);
+  return !rule->negated && !(expression_flags(rule->expression) & PCRE2_EXTENDED) &&
+         literals_of(expression_text(rule->expression), LITERALS_PERL, out);
 }
 
 static void *make_index(const void *rules) {
@@ -327,7 +325,7 @@ static dictum_status pcre_lookup(void *self, const dictum_call *call, const char
   return status;
 }
 
-static const dictum_opt pcre_opts[] = {RULES_INDEX_OPT("2")};
+static const dictum_opt pcre_opts[] = {RULES_INDEX_OPT("1")};
 
 static const dictum_type pcre_types[] = {{
     .name = "pcre",

@@ -2,15 +2,16 @@
 /*
  * regexp.c - tables of POSIX regular expressions, in the format of Postfix's regexp_table(5).
  *
- * The whole text is read and compiled at open and stays as it is. Keys are not
- * folded; a pattern ignores case unless told otherwise. Patterns and keys are
+ * The whole text is read at open and stays as it is; most patterns are compiled
+ * when they are first needed (posix_expression.h). Keys are not folded; a
+ * pattern ignores case unless told otherwise. Patterns and keys are
  * bytes: compiling, matching and the C library's messages happen in the "C"
  * locale, which is set for the calling thread only and put back at once. Keys
  * may hold NUL bytes (REG_STARTEND); where the C library cannot do that, a key
  * with a NUL byte is INVALID.
  *
- * A table that is asked often gets an index (rules_index.h), which gives the
- * same answers sooner.
+ * At the first question a table gets an index (rules_index.h), which gives the
+ * same answers sooner, and without most of the patterns.
  *
  * Threads: any number. glibc holds a lock of the compiled pattern while it
  * matches, so threads that try the same rule at the same moment take turns.
@@ -29,30 +30,27 @@
 
 #include <limits.h>
 #include <locale.h>
-#include <regex.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lazy.h"
-#include "pattern_size.h"
 #include "patterns.h"
+#include "posix_expression.h"
 #include "rules.h"
 #include "rules_index.h"
 
-/* One pattern, and whether a key that it does not match is wanted. */
-struct expression {
-  regex_t regex;
+/* What a key must match, or must not. */
+struct condition {
+  struct posix_expression *expression; /* NULL: nothing */
   bool negated;
 };
 
 /* A rule, or the condition of an IF. */
 struct rule {
-  struct expression first;
-  struct expression *second;    /* must match too; mostly NULL */
+  struct condition first, second;
   struct rules_template *value; /* NULL for an IF */
-  char *text;                   /* of the first pattern, for the index; NULL: that cannot use it */
 };
 
 struct table {
@@ -136,75 +134,43 @@ static dictum_status read_pattern(const struct reading *reading, uint64_t line, 
   return read_flags(reading, line, text, &out->flags);
 }
 
-static void warn_regex(const struct reading *reading, uint64_t line, int code,
-                       const regex_t *regex) {
-  char text[256];
-  regerror(code, regex, text, sizeof text);
-  rules_warn(&reading->from, line, "%s", text);
-}
-
-/* @p expression needs regfree() after OK only. */
 static dictum_status compile(const struct reading *reading, uint64_t line,
                              const struct written *written, int more_flags,
-                             struct expression *expression, dictum_error *err) {
-  if (pattern_is_too_large(written->pattern, written->flags & REG_EXTENDED)) {
-    /* The C library's own words, where it counts itself. */
-    rules_warn(&reading->from, line, "Regular expression too big");
-    return DICTUM_INVALID;
-  }
+                             struct condition *condition, dictum_error *err) {
+  int code;
+  char why[POSIX_EXPRESSION_WHY];
   locale_t callers = uselocale(reading->table->c_locale);
-  int code = regcomp(&expression->regex, written->pattern, written->flags | more_flags);
-  if (code != 0 && code != REG_ESPACE)
-    warn_regex(reading, line, code, &expression->regex);
+  condition->expression = posix_expression_new(written->pattern, written->flags | more_flags, &code,
+                                               why);
   uselocale(callers);
-  expression->negated = written->negated;
+  condition->negated = written->negated;
+  if (condition->expression)
+    return DICTUM_OK;
   if (code == REG_ESPACE)
     return out_of_memory(reading->table->host, err);
-  return code == 0 ? DICTUM_OK : DICTUM_INVALID;
+  rules_warn(&reading->from, line, "%s", why);
+  return DICTUM_INVALID;
 }
 
-/* A rule of the list; its first pattern is always compiled. */
 static void rule_release(void *released) {
   struct rule *rule = released;
-  regfree(&rule->first.regex);
-  if (rule->second) {
-    regfree(&rule->second->regex);
-    free(rule->second);
-  }
+  posix_expression_free(rule->first.expression);
+  posix_expression_free(rule->second.expression);
   rules_template_free(rule->value);
-  free(rule->text);
   free(rule);
 }
 
 static dictum_status new_rule(const struct reading *reading, uint64_t line,
                               const struct written *first, int more_flags, struct rule **out,
                               dictum_error *err) {
-  *out = NULL;
   struct rule *rule = calloc(1, sizeof *rule);
   if (!rule)
     return out_of_memory(reading->table->host, err);
   dictum_status status = compile(reading, line, first, more_flags, &rule->first, err);
-  if (status != DICTUM_OK) {
-    free(rule);
-    return status;
-  }
-  if (!first->negated && (first->flags & REG_EXTENDED))
-    rule->text = strdup(first->pattern); /* NULL is slower and as good */
-  *out = rule;
-  return DICTUM_OK;
-}
-
-static dictum_status add_second(const struct reading *reading, uint64_t line,
-                                const struct written *second, struct rule *rule,
-                                dictum_error *err) {
-  struct expression *expression = malloc(sizeof *expression);
-  if (!expression)
-    return out_of_memory(reading->table->host, err);
-  dictum_status status = compile(reading, line, second, REG_NOSUB, expression, err);
   if (status == DICTUM_OK)
-    rule->second = expression;
+    *out = rule;
   else
-    free(expression);
+    free(rule);
   return status;
 }
 
@@ -236,12 +202,12 @@ static dictum_status add_rule(struct reading *reading, uint64_t line, const stru
   dictum_status status = new_rule(reading, line, first, groups > 0 ? 0 : REG_NOSUB, &rule, err);
   if (status != DICTUM_OK)
     return status;
-  if (groups > rule->first.regex.re_nsub) {
+  if (groups > posix_expression_groups(rule->first.expression)) {
     rules_warn(&reading->from, line, "out of range replacement index \"%u\": skipping this rule",
                groups);
     status = DICTUM_INVALID;
   } else if (second) {
-    status = add_second(reading, line, second, rule, err);
+    status = compile(reading, line, second, REG_NOSUB, &rule->second, err);
   }
   if (status != DICTUM_OK) {
     rule_release(rule);
@@ -380,51 +346,41 @@ static void subject_free(struct subject *subject) {
 }
 #endif
 
-/* @p groups has room for @p n, and at least for one. */
-static int run(const regex_t *regex, const struct subject *subject, size_t n, regmatch_t *groups) {
-#ifdef REG_STARTEND
-  groups[0].rm_so = 0;
-  groups[0].rm_eo = (regoff_t)subject->len;
-  return regexec(regex, subject->text, n, groups, REG_STARTEND);
-#else
-  return regexec(regex, subject->text, n, groups, 0);
-#endif
-}
-
-static dictum_status run_failed(const struct subject *subject, int code, const regex_t *regex) {
-  char text[256];
+static dictum_status match_failed(const struct subject *subject, int code) {
+  char text[POSIX_EXPRESSION_WHY];
   if (code == REG_ESPACE)
     return out_of_memory(subject->host, subject->err);
-  regerror(code, regex, text, sizeof text);
+  regerror(code, NULL, text, sizeof text);
   return subject->host->fail(subject->err, DICTUM_CONFIG, 0, "regular expression: %s", text);
 }
 
 /* Without groups the C library is free to look for any match, and need not remember its way. */
-static dictum_status expression_matches(const struct expression *expression,
-                                        const struct subject *subject) {
+static dictum_status condition_holds(const struct condition *condition,
+                                     const struct subject *subject) {
   regmatch_t whole;
-  int code = run(&expression->regex, subject, 0, &whole);
+  int code = posix_expression_match(condition->expression, subject->text, subject->len, 0, &whole);
   if (code != 0 && code != REG_NOMATCH)
-    return run_failed(subject, code, &expression->regex);
-  return (code == 0) != expression->negated ? DICTUM_OK : DICTUM_NOTFOUND;
+    return match_failed(subject, code);
+  return (code == 0) != condition->negated ? DICTUM_OK : DICTUM_NOTFOUND;
 }
 
 /* Only a rule that answers is asked for its groups. It may be that glibc finds no match then, for
  * patterns such as "(^a|b$)+|(c)". */
 static dictum_status find_groups(const struct rule *rule, const struct subject *subject) {
-  size_t n = rules_template_groups(rule->value) + 1;
-  int code = run(&rule->first.regex, subject, n, subject->groups);
+  int code = posix_expression_match(rule->first.expression, subject->text, subject->len,
+                                    rules_template_groups(rule->value) + 1, subject->groups);
   if (code == REG_NOMATCH)
     return DICTUM_NOTFOUND;
-  return code == 0 ? DICTUM_OK : run_failed(subject, code, &rule->first.regex);
+  return code == 0 ? DICTUM_OK : match_failed(subject, code);
 }
 
 static dictum_status rule_matches(const void *tried, void *key) {
   const struct rule *rule = tried;
-  dictum_status status = expression_matches(&rule->first, key);
+  dictum_status status = condition_holds(&rule->first, key);
   if (status == DICTUM_OK && rule->value && rules_template_groups(rule->value) > 0)
     status = find_groups(rule, key);
-  return status == DICTUM_OK && rule->second ? expression_matches(rule->second, key) : status;
+  return status == DICTUM_OK && rule->second.expression ? condition_holds(&rule->second, key)
+                                                        : status;
 }
 
 static dictum_key capture(const void *match, unsigned n) {
@@ -436,8 +392,9 @@ static dictum_key capture(const void *match, unsigned n) {
 }
 
 static bool rule_literals(const void *asked, struct literals *out) {
-  const struct rule *rule = asked;
-  return rule->text && literals_of(rule->text, LITERALS_POSIX, out);
+  const struct condition *first = &((const struct rule *)asked)->first;
+  return !first->negated && (posix_expression_flags(first->expression) & REG_EXTENDED) &&
+         literals_of(posix_expression_text(first->expression), LITERALS_POSIX, out);
 }
 
 static void *make_index(const void *rules) {
@@ -484,7 +441,7 @@ static dictum_status regexp_lookup(void *self, const dictum_call *call, const ch
   return status;
 }
 
-static const dictum_opt regexp_opts[] = {RULES_INDEX_OPT("2")};
+static const dictum_opt regexp_opts[] = {RULES_INDEX_OPT("1")};
 
 static const dictum_type regexp_types[] = {{
     .name = "regexp",
