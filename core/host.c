@@ -73,6 +73,15 @@ static void host_log(dictum_slot *slot, dictum_level level, dictum_code code, co
   va_end(args);
 }
 
+PRINTF_LIKE(5, 6)
+static void host_log_line(dictum_slot *slot, dictum_level level, dictum_code code, uint64_t line,
+                          const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  event_vsend(&slot->ctx->events, level, code, slot->spec, line, 0, fmt, args);
+  va_end(args);
+}
+
 /* The first path stays: others may be reading it, and a table's file never moves. */
 static void host_note_file(dictum_slot *slot, const char *path) {
   char *copy = strdup(path);
@@ -125,6 +134,7 @@ const dictum_host host_services = {
     .emit_at = host_emit_at,
     .fail = host_fail,
     .log = host_log,
+    .log_line = host_log_line,
     .note_file = host_note_file,
     .opt_str = options_str,
     .opt_int = options_int,

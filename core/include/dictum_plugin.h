@@ -160,6 +160,13 @@ typedef struct dictum_host {
       __attribute__((format(printf, 4, 5)))
 #endif
       ;
+  /** As log(), about line @p line of the text that the table is read from, for the event's line. */
+  void (*log_line)(dictum_slot *slot, dictum_level level, dictum_code code, uint64_t line,
+                   const char *fmt, ...)
+#if defined(__GNUC__)
+      __attribute__((format(printf, 5, 6)))
+#endif
+      ;
 } dictum_host;
 
 /** How a setting's text is understood. */

@@ -46,8 +46,8 @@ void rules_warn(const struct rules_origin *from, uint64_t line, const char *fmt,
   if (vsnprintf(text, sizeof text, fmt, args) < 0)
     text[0] = '\0';
   va_end(args);
-  from->host->log(from->slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_RULE,
-                  "%s map %s, line %" PRIu64 ": %s", from->type, from->name, line, text);
+  from->host->log_line(from->slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_RULE, line,
+                       "%s map %s, line %" PRIu64 ": %s", from->type, from->name, line, text);
 }
 
 dictum_status rules_read(const struct rules_origin *from, rules_line *each, void *table,
@@ -390,8 +390,8 @@ static const char *read_reference(struct draft *draft, const char *p) {
   if (!mistake && len == 0)
     mistake = "empty macro name";
   if (mistake) {
-    draft->from->host->log(draft->from->slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_RULE, "%s: \"%s\"",
-                           mistake, draft->whole);
+    draft->from->host->log_line(draft->from->slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_RULE,
+                                draft->line, "%s: \"%s\"", mistake, draft->whole);
     draft->bad = true;
     return NULL;
   }

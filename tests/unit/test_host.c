@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctx.h"
+#include "heard.h"
 #include "host.h"
 #include "leaf.h"
 
@@ -66,6 +68,19 @@ static void failure_is_one_printable_line(void **state) {
   assert_int_equal((host_services.fail)(NULL, DICTUM_CONFIG, 0, "nobody hears"), DICTUM_CONFIG);
 }
 
+static void an_event_has_its_line(void **state) {
+  (void)state;
+  struct heard heard = {0};
+  dictum_ctx ctx = {.events = {heard_event, &heard}};
+  dictum_slot slot = {.ctx = &ctx, .spec = "regexp:file"};
+  host_services.log_line(&slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_RULE, 7, "%s", "a rule");
+  assert_string_equal(heard.text, "a rule\n");
+  assert_int_equal(heard.code, DICTUM_CODE_RULE);
+  assert_int_equal(heard.line, 7);
+  host_services.log(&slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_RULE, "%s", "no rule");
+  assert_int_equal(heard.line, 0);
+}
+
 static void a_table_may_differ_from_its_type(void **state) {
   (void)state;
   struct type type = {.ops = {.caps = DICTUM_CAP_ITERATE | DICTUM_CAP_NETWORK}};
@@ -85,6 +100,7 @@ int main(void) {
       cmocka_unit_test(answers_may_come_in_any_order),
       cmocka_unit_test(answer_to_nothing_is_refused),
       cmocka_unit_test(failure_is_one_printable_line),
+      cmocka_unit_test(an_event_has_its_line),
       cmocka_unit_test(a_table_may_differ_from_its_type),
   };
   return cmocka_run_group_tests_name("host", tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* test_rules.c - what tables of rules share: lines, the list with its blocks, replacement texts. */
 #include "unit.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,19 @@ static const char *rest; /* of the text that is being read */
 static uint64_t number;
 static bool lines_are_open;
 
-__attribute__((format(printf, 4, 5))) static void fake_log(dictum_slot *slot, dictum_level level,
-                                                           dictum_code code, const char *fmt, ...) {
+/* What names a line in its text has that line. */
+static void assert_line(const char *text, uint64_t line) {
+  char wanted[32];
+  snprintf(wanted, sizeof wanted, ", line %" PRIu64 ":", line);
+  assert_true(line > 0);
+  if (strstr(text, " map file, line "))
+    assert_non_null(strstr(text, wanted));
+}
+
+__attribute__((format(printf, 5, 6))) static void fake_log_line(dictum_slot *slot,
+                                                                dictum_level level,
+                                                                dictum_code code, uint64_t line,
+                                                                const char *fmt, ...) {
   (void)slot;
   assert_int_equal(level, DICTUM_LEVEL_WARNING);
   assert_int_equal(code, DICTUM_CODE_RULE);
@@ -28,6 +40,7 @@ __attribute__((format(printf, 4, 5))) static void fake_log(dictum_slot *slot, di
   va_start(args, fmt);
   vsnprintf(told + len, sizeof told - len, fmt, args);
   va_end(args);
+  assert_line(told + len, line);
   len = strlen(told);
   snprintf(told + len, sizeof told - len, "\n");
 }
@@ -71,7 +84,7 @@ static struct rules_origin origin = {&host, NULL, "regexp", "file"};
 static int begin(void **state) {
   (void)state;
   host = host_services;
-  host.log = fake_log;
+  host.log_line = fake_log_line;
   host.lines_open = fake_lines_open;
   host.lines_next = fake_lines_next;
   host.lines_close = fake_lines_close;
