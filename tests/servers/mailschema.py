@@ -78,4 +78,4 @@ def settings(server, query, **more):
     """The text of a settings file for `query` on the server `server`."""
     lines = {"hosts": f"127.0.0.1:{server.port}", "user": "dictum", "dbname": "mail",
              "query": query} | more
-    return "".join(f"{name} = {value}\n" for name, value in lines.items())
+    return "".join(f"{name} = {value}\n" for name, value in lines.items() if value is not None)

@@ -12,14 +12,15 @@ As a module: class MariaDB.
 
 import os
 import pathlib
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from daemon import free_port, server_user  # noqa: E402
 
 PATIENCE = 60  # seconds, until a server that does not come up, or go down, has failed
 USER = "dictum"
@@ -35,25 +36,6 @@ def program(*names):
 def programs():
     """The server's program, or None."""
     return program("mariadbd")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def server_user():
-    """Arguments for subprocess: who runs the server."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("mysql", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise RuntimeError("there is no user who could run the server")
 
 
 def clean_environment():
@@ -77,7 +59,7 @@ class MariaDB:
         self.port = free_port()
         self.options = list(options)
         self.process = None
-        self.who = server_user()
+        self.who = server_user("mysql", "nobody")
         if self.who:
             os.chown(self.home, self.who["user"], self.who["group"])
 

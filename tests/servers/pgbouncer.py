@@ -16,7 +16,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from postgres import DATABASE, PATIENCE, USER, free_port, server_user  # noqa: E402
+from daemon import free_port, server_user  # noqa: E402
+from postgres import DATABASE, PATIENCE, USER  # noqa: E402
 
 SETTINGS = """
 [databases]
@@ -50,7 +51,7 @@ class PgBouncer:
         self.server_port = server_port
         self.port = free_port()
         self.pool_size = pool_size
-        self.who = server_user()
+        self.who = server_user("postgres", "nobody")
         if self.who:
             os.chown(self.home, self.who["user"], self.who["group"])
         self.process = None

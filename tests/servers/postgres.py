@@ -12,14 +12,15 @@ As a module: class Postgres, and class Standby for a streaming copy of one.
 
 import os
 import pathlib
-import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from daemon import free_port, server_user  # noqa: E402
 
 PATIENCE = 60  # seconds, until a server that does not come up, or go down, has failed
 USER = "dictum"
@@ -63,25 +64,6 @@ def programs():
     return pathlib.Path(found).parent if found else None
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def server_user():
-    """Arguments for subprocess: who runs the server."""
-    if os.geteuid() != 0:
-        return {}
-    for name in ("postgres", "nobody"):
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-    raise RuntimeError("there is no user who could run the server")
-
-
 def clean_environment():
     """Without what would lead a client elsewhere."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("PG")}
@@ -104,7 +86,7 @@ class Postgres:
         self.settings = settings
         self.access = access
         self.bin = programs()
-        self.who = server_user()
+        self.who = server_user("postgres", "nobody")
         if self.who:
             os.chown(self.home, self.who["user"], self.who["group"])
 

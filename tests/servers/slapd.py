@@ -13,7 +13,9 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from tap import Fault  # noqa: E402 (found by the line above)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from daemon import free_port  # noqa: E402 (found by the lines above)
+from tap import Fault  # noqa: E402
 
 SUFFIX = "dc=example,dc=org"
 ADMIN, PASSWORD = f"cn=admin,{SUFFIX}", "secret"
@@ -41,12 +43,6 @@ access to attrs=userPassword by anonymous auth by * none
 access to dn.subtree="ou=private,{1}" by dn.exact="cn=reader,{1}" read by * none
 access to * by * read
 """
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Slapd:

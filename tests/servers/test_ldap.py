@@ -13,7 +13,8 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent),
                 str(pathlib.Path(__file__).resolve().parents[1] / "compat")]
 from pair import THEIR_POSTMAP, Pair, lines_of  # noqa: E402
-from slapd import PASSWORD, SUFFIX, Slapd, free_port  # noqa: E402
+from daemon import free_port  # noqa: E402
+from slapd import SUFFIX, Slapd  # noqa: E402
 from tap import ask_in_threads, check, require, run, same  # noqa: E402
 
 DICTUM = os.environ["DICTUM"]

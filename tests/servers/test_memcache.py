@@ -14,7 +14,8 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent / "compat")]
-from memcached import Memcached, free_port  # noqa: E402
+from daemon import free_port  # noqa: E402
+from memcached import Memcached  # noqa: E402
 from odd import BlackHole, Odd  # noqa: E402
 from pair import THEIR_POSTMAP, Pair  # noqa: E402
 from tap import check, require, run, same  # noqa: E402

@@ -11,8 +11,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "compat"))
+from mailschema import settings  # noqa: E402
 from mariadb import MariaDB, programs  # noqa: E402
-from mysqltest import ALIAS, DOMAINS, ENTRIES, SCHEMA, settings  # noqa: E402
+from mysqltest import ALIAS, DOMAINS, ENTRIES, SCHEMA  # noqa: E402
 from pair import Pair  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 

@@ -11,7 +11,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
 from mariadb import MariaDB  # noqa: E402
-from mysqltest import ALIAS, KEY, SCHEMA, VALUE, Bench, expect, within  # noqa: E402
+from mysqltest import ALIAS, KEY, SCHEMA, VALUE, Bench  # noqa: E402
+from sqltest import expect, within  # noqa: E402
 from tap import check, run, same  # noqa: E402
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "plugins/mysql/mysql_table.5"

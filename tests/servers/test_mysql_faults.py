@@ -13,8 +13,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
 from mariadb import MariaDB  # noqa: E402
-from mysqltest import (ALIAS, ENTRIES, KEY, SCHEMA, VALUE, Bench, clients, eventually,  # noqa: E402
-                       expect, pairs_file, within)
+from mysqltest import ALIAS, ENTRIES, KEY, SCHEMA, VALUE, Bench, clients, pairs_file  # noqa: E402
+from sqltest import eventually, expect, within  # noqa: E402
 from tap import ask_in_threads, check, require, run, same  # noqa: E402
 
 

@@ -10,8 +10,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
 from mailschema import QUERIES, schema  # noqa: E402
 from pgbouncer import PgBouncer  # noqa: E402
-from pgsqltest import Bench, eventually, expect, pairs_file  # noqa: E402
+from pgsqltest import Bench, pairs_file  # noqa: E402
 from postgres import Postgres  # noqa: E402
+from sqltest import eventually, expect  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
 KEY, VALUE = "user1@d1.example", "box1@mail.example"

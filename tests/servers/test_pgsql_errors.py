@@ -10,8 +10,9 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
-from pgsqltest import Bench, expect, within  # noqa: E402
+from pgsqltest import Bench  # noqa: E402
 from postgres import EVERYBODY, Postgres  # noqa: E402
+from sqltest import expect, within  # noqa: E402
 from tap import check, run, same  # noqa: E402
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "plugins/pgsql/pgsql_table.5"

@@ -11,8 +11,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
 from mailschema import QUERIES, schema  # noqa: E402
-from pgsqltest import Bench, clients, eventually, expect, pairs_file, within  # noqa: E402
+from pgsqltest import Bench, clients, pairs_file  # noqa: E402
 from postgres import Postgres, Standby  # noqa: E402
+from sqltest import eventually, expect, within  # noqa: E402
 from tap import check, run, same  # noqa: E402
 
 KEY, VALUE = "user1@d1.example", "box1@mail.example"

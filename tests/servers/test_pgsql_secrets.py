@@ -9,8 +9,9 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
-from pgsqltest import Bench, expect  # noqa: E402
+from pgsqltest import Bench  # noqa: E402
 from postgres import Postgres  # noqa: E402
+from sqltest import expect  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
 SECRET = "s3cret word"

@@ -3,9 +3,7 @@
 """The type redis with a real redis-server, and through what can happen to one."""
 
 import contextlib
-import os
 import pathlib
-import subprocess
 import sys
 import tempfile
 import threading
@@ -14,7 +12,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from peers import (ABSENT, CONFIG, INVALID, OK, RETRY, Bench, Peer, crowd, crowd_result, reset,
                    within)  # noqa: E402
-from redis import PROGRAM, Redis, RedisError, free_port  # noqa: E402
+from daemon import free_port  # noqa: E402
+from redis import PROGRAM, Redis, RedisError  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
 
