@@ -20,6 +20,32 @@ def free_port(family=socket.AF_INET):
         return probe.getsockname()[1]
 
 
+def stop_short(pids):
+    """Stops processes where they are. A signal takes its time; nobody runs any more afterwards."""
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGSTOP)
+        except ProcessLookupError:
+            pass
+    until = time.monotonic() + PATIENCE
+    while any(map(runs, pids)):
+        if time.monotonic() > until:
+            raise RuntimeError("a process does not stop")
+        time.sleep(0.001)
+
+
+def runs(pid):
+    """Is any of its threads neither stopped nor gone?"""
+    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            state = stat.read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state not in "TtZX":
+            return True
+    return False
+
+
 def server_user(*names):
     """Arguments for subprocess: who runs a server that refuses to be root, the first that is."""
     if os.geteuid() != 0:
@@ -113,7 +139,7 @@ class Daemon:
         self.process = None
 
     def hang(self):
-        self.process.send_signal(signal.SIGSTOP)
+        stop_short([self.process.pid])
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

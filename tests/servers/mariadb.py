@@ -20,7 +20,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from daemon import free_port, server_user  # noqa: E402
+from daemon import free_port, server_user, stop_short  # noqa: E402
 
 PATIENCE = 60  # seconds, until a server that does not come up, or go down, has failed
 USER = "dictum"
@@ -158,7 +158,8 @@ class MariaDB:
 
     def hang(self):
         """Nobody answers any more, and no connection is closed."""
-        self.signal(signal.SIGSTOP)
+        pid = self.pid()
+        stop_short([pid] if pid is not None else [])
 
     def resume(self):
         self.signal(signal.SIGCONT)

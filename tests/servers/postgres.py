@@ -20,7 +20,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from daemon import free_port, server_user  # noqa: E402
+from daemon import free_port, server_user, stop_short  # noqa: E402
 
 PATIENCE = 60  # seconds, until a server that does not come up, or go down, has failed
 USER = "dictum"
@@ -217,7 +217,8 @@ class Postgres:
 
     def hang(self):
         """Nobody answers any more, and no connection is closed."""
-        self.signal_all(signal.SIGSTOP)
+        stop_short(self.family()[:1])  # no new ones, then
+        stop_short(self.family())
 
     def resume(self):
         self.signal_all(signal.SIGCONT)

@@ -14,7 +14,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from daemon import free_port  # noqa: E402 (found by the lines above)
+from daemon import free_port, stop_short  # noqa: E402 (found by the lines above)
 from tap import Fault  # noqa: E402
 
 SUFFIX = "dc=example,dc=org"
@@ -103,7 +103,7 @@ class Slapd:
         self.process = None
 
     def pause(self):
-        self.process.send_signal(signal.SIGSTOP)
+        stop_short([self.process.pid])
 
     def go_on(self):
         self.process.send_signal(signal.SIGCONT)

@@ -17,6 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from daemon import stop_short  # noqa: E402
 from peers import ABSENT, CONFIG, OK, RETRY, Bench, Peer, reset, within  # noqa: E402
 from pair import THEIR_POSTMAP, lines_of  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
@@ -173,8 +174,7 @@ def session_of_server():
             time.sleep(0.2)
             session.ask_until("b", ("ok", "two words"))
             pids = world.proxymaps()
-            for pid in pids:
-                os.kill(pid, signal.SIGSTOP)
+            stop_short(pids)
             try:
                 status = within(2, "hanging", lambda: session.ask("a"))[0]
                 same(status, "retry", "the server hangs")
