@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
+
 struct connpool {
   struct endpoint *endpoints;
   size_t nendpoints;
@@ -136,7 +138,7 @@ static bool wait_for_one(struct connpool *pool, int64_t deadline_ns) {
 static struct conn *take(struct connpool *pool, bool fresh, int64_t deadline_ns) {
   struct conn *conn = NULL;
   pthread_mutex_lock(&pool->lock);
-  expire(pool, stream_now_ns());
+  expire(pool, clock_now());
   if (fresh)
     end_idle(pool, pool->nidle);
   if (wait_for_one(pool, deadline_ns))
@@ -150,14 +152,14 @@ static bool connect_any(struct connpool *pool, struct conn *conn, int64_t deadli
   size_t first = atomic_load_explicit(&pool->favourite, memory_order_relaxed);
   for (size_t i = 0; i < pool->nendpoints; i++) {
     size_t place = (first + i) % pool->nendpoints;
-    int64_t now = stream_now_ns();
+    int64_t now = clock_now();
     int64_t until = now + (deadline_ns - now) / (int64_t)(pool->nendpoints - i);
     if (!stream_connect(&conn->stream, &pool->endpoints[place], until, fault))
       continue;
     if (place != first)
       atomic_store_explicit(&pool->favourite, place, memory_order_relaxed);
     conn->endpoint = &pool->endpoints[place];
-    conn->born_ns = stream_now_ns();
+    conn->born_ns = clock_now();
     return true;
   }
   return false;
@@ -184,7 +186,7 @@ struct conn *connpool_take(struct connpool *pool, bool fresh, int64_t deadline_n
 }
 
 void connpool_give(struct connpool *pool, struct conn *conn, bool sound) {
-  conn->idle_since_ns = stream_now_ns();
+  conn->idle_since_ns = clock_now();
   if (!sound || conn->idle_since_ns - conn->born_ns > pool->ttl_ns)
     stream_close(&conn->stream);
   pthread_mutex_lock(&pool->lock);

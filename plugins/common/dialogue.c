@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "clock.h"
+
 /* As Postfix's time limits for such servers are. */
 static const int64_t longest_ns = 100 * (int64_t)1000000000;
 
@@ -96,7 +98,7 @@ bool dialogue_run(struct dialogue *dialogue, struct fault *fault) {
   bool fresh = false;
   dialogue->done = 0;
   if (dialogue->deadline_ns == 0)
-    dialogue->deadline_ns = stream_now_ns() + longest_ns;
+    dialogue->deadline_ns = clock_now() + longest_ns;
   while (dialogue->done < dialogue->n) {
     struct conn *conn = connpool_take(dialogue->pool, fresh, dialogue->deadline_ns, fault);
     if (!conn)

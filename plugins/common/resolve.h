@@ -2,25 +2,26 @@
 /*
  * resolve.h - the addresses of a name, before a deadline.
  *
- * The C library's resolver cannot be told when to stop, and clients' libraries
- * call it in the middle of what is otherwise free of waiting. So a thread of its
- * own asks, and who waits for it may leave; the library is given addresses.
+ * The C library's resolver cannot be told when to stop. So it is asked aside
+ * (aside.h), and clients' libraries are given addresses.
  */
 #ifndef DICTUM_PLUGINS_RESOLVE_H
 #define DICTUM_PLUGINS_RESOLVE_H
 
-#include <dictum_plugin.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 enum { most_addresses = 8, address_size = 64 };
 
 struct addresses {
-  unsigned n;
+  unsigned n; /**< at least 1 */
   char text[most_addresses][address_size];
 };
 
-/** Numeric addresses need no thread.
- * @return OK; RETRY, also when there is no such name; NOMEM. */
-dictum_status resolve(const dictum_host *host, const char *name, int64_t deadline,
-                      struct addresses *out, dictum_error *err);
+/** Finds the addresses of @p name. Those of a number need no thread.
+ * @param deadline   on CLOCK_MONOTONIC; 0: none
+ * @param sys_errno  receives what goes with the reason, or 0
+ * @return NULL; or why there are none, in words that live for ever: it may be better later. */
+const char *resolve(const char *name, int64_t deadline, struct addresses *out, int *sys_errno);
 
 #endif

@@ -3,7 +3,6 @@
 #include "stream.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,17 +12,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
+#include "resolve.h"
 
 /* How much is read at once, and how much memory an idle connection may keep. */
 enum { chunk = 16 * 1024, kept_room = 4 * chunk };
-
-int64_t stream_now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 bool fault_set(struct fault *out, enum fault_kind kind, int sys_errno, const char *text) {
   char words[128];
@@ -88,20 +83,12 @@ enum endpoint_answer endpoint_inet(const char *text, const char *port, struct en
 
 /* ---- waiting -------------------------------------------------------------------------------- */
 
-static int left_ms(int64_t deadline_ns) {
-  int64_t left = deadline_ns - stream_now_ns();
-  if (left <= 0)
-    return 0;
-  left = (left + 999999) / 1000000;
-  return left > INT_MAX ? INT_MAX : (int)left;
-}
-
 /* @return 0; ETIMEDOUT; another error of poll(2). A signal that the host catches is no reason to
  * stop: the deadline is. */
 static int wait_for(int fd, short events, int64_t deadline_ns) {
   struct pollfd wanted = {.fd = fd, .events = events};
   for (;;) {
-    int n = poll(&wanted, 1, left_ms(deadline_ns));
+    int n = poll(&wanted, 1, clock_left_ms(deadline_ns));
     if (n > 0)
       return 0;
     if (n == 0)
@@ -129,7 +116,7 @@ static int connect_queued(int fd, const struct sockaddr *address, socklen_t len,
       return finish_connect(fd, deadline_ns);
     if (errno != EAGAIN)
       return errno;
-    if (stream_now_ns() >= deadline_ns)
+    if (clock_now() >= deadline_ns)
       return ETIMEDOUT;
     poll(NULL, 0, 1);
   }
@@ -165,34 +152,36 @@ static bool connect_unix(struct stream *stream, const char *path, int64_t deadli
   return error == 0 || fault_set(fault, FAULT_CONNECT, error, NULL);
 }
 
-/* Each address gets its part of the time that is left. */
-static int connect_any(struct stream *stream, const struct addrinfo *list, int64_t deadline_ns) {
-  int error = EADDRNOTAVAIL, left = 0;
-  for (const struct addrinfo *at = list; at; at = at->ai_next)
-    left++;
-  for (const struct addrinfo *at = list; at; at = at->ai_next, left--) {
-    int64_t now = stream_now_ns();
-    error = connect_address(stream, at->ai_addr, at->ai_addrlen, now + (deadline_ns - now) / left);
-    if (error == 0)
-      break;
-  }
-  return error;
-}
-
-bool stream_connect(struct stream *stream, const struct endpoint *endpoint, int64_t deadline_ns,
-                    struct fault *fault) {
-  if (!endpoint->host)
-    return connect_unix(stream, endpoint->port, deadline_ns, fault);
-  const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-  struct addrinfo *list;
-  int error = getaddrinfo(endpoint->host, endpoint->port, &hints, &list);
+/* @param address  in numbers */
+static bool connect_inet(struct stream *stream, const char *address, const char *port,
+                         int64_t deadline_ns, struct fault *fault) {
+  const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
+  struct addrinfo *found;
+  int error = getaddrinfo(address, port, &hints, &found);
   if (error == EAI_SYSTEM)
     return fault_set(fault, FAULT_CONNECT, errno, NULL);
   if (error)
     return fault_set(fault, FAULT_CONNECT, EADDRNOTAVAIL, gai_strerror(error));
-  error = connect_any(stream, list, deadline_ns);
-  freeaddrinfo(list);
+  error = connect_address(stream, found->ai_addr, found->ai_addrlen, deadline_ns);
+  freeaddrinfo(found);
   return error == 0 || fault_set(fault, FAULT_CONNECT, error, NULL);
+}
+
+/* Each address gets its part of the time that is left. */
+bool stream_connect(struct stream *stream, const struct endpoint *endpoint, int64_t deadline_ns,
+                    struct fault *fault) {
+  struct addresses addresses;
+  int error;
+  if (!endpoint->host)
+    return connect_unix(stream, endpoint->port, deadline_ns, fault);
+  const char *why = resolve(endpoint->host, deadline_ns, &addresses, &error);
+  if (why)
+    return fault_set(fault, FAULT_CONNECT, error ? error : EADDRNOTAVAIL, why);
+  for (unsigned i = 0; i < addresses.n; i++)
+    if (connect_inet(stream, addresses.text[i], endpoint->port,
+                     clock_slice(deadline_ns, addresses.n - i), fault))
+      return true;
+  return false;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -274,7 +263,7 @@ bool stream_step(struct stream *stream, int64_t deadline_ns, struct fault *fault
     return fault_set(fault, FAULT_LOST, error, NULL);
   short events = stream->sent < stream->out.len ? POLLIN | POLLOUT : POLLIN;
   struct pollfd wanted = {.fd = atomic_load(&stream->fd), .events = events};
-  int left = left_ms(deadline_ns);
+  int left = clock_left_ms(deadline_ns);
   /* Late is late, also for a server that goes on and on. */
   int n = left > 0 ? poll(&wanted, 1, left) : 0;
   if (n == 0)

@@ -2,8 +2,9 @@
 /*
  * stream.h - a connection over TCP or a Unix socket that never waits past a deadline.
  *
- * Sockets do not block; waiting is poll(2). No signal is ever sent (MSG_NOSIGNAL). A stream belongs
- * to one thread at a time; only its descriptor may be read by others (connpool_forget()).
+ * Deadlines are those of clock.h, and never 0. Sockets do not block; waiting is poll(2). No signal
+ * is ever sent (MSG_NOSIGNAL). A stream belongs to one thread at a time; only its descriptor may be
+ * read by others (connpool_forget()).
  */
 #ifndef DICTUM_PLUGINS_STREAM_H
 #define DICTUM_PLUGINS_STREAM_H
@@ -12,9 +13,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "text.h"
-
-/** Now, on CLOCK_MONOTONIC. Deadlines are on the same clock. */
-int64_t stream_now_ns(void);
 
 /** Why a connection is of no more use. */
 enum fault_kind {
@@ -58,8 +56,7 @@ struct stream {
   size_t start, sent;
 };
 
-/** Connects to the first of the server's addresses that answers. The time for looking up a host's
- * name cannot be limited. */
+/** Connects to the first of the server's addresses that answers. */
 bool stream_connect(struct stream *stream, const struct endpoint *endpoint, int64_t deadline_ns,
                     struct fault *fault);
 /** Ends it and forgets what was read and not written; keeps the memory. */

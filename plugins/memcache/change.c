@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 /* A change that memcached is still to make, followed by its key and value. */
 struct change {
   size_t keylen, valuelen;
@@ -26,9 +28,14 @@ struct memcache_txn {
   struct text pending; /* changes, end to end */
   struct text room;    /* of the formed key */
   bool *gave_up;       /* servers for which there is no more hope in this transaction */
+  int64_t patience_ns; /* for each change; 0: the usual */
 };
 
 static const dictum_call no_deadline = {.size = sizeof no_deadline};
+
+static int64_t deadline_of(const struct memcache_txn *txn) {
+  return txn->patience_ns ? clock_now() + txn->patience_ns : 0;
+}
 
 static dictum_status nomem(const struct memcache *table, dictum_error *err) {
   return table->host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
@@ -48,6 +55,10 @@ dictum_status memcache_txn_begin(void *self, const dictum_txn_args *args, void *
   if (!made)
     return nomem(table, err);
   made->table = table;
+  if (args->deadline_ns) {
+    int64_t left = args->deadline_ns - clock_now();
+    made->patience_ns = left > 0 ? left : 1;
+  }
   dictum_status status = DICTUM_OK;
   if (!(made->gave_up = calloc(table->servers.n, sizeof *made->gave_up)))
     status = nomem(table, err);
@@ -104,7 +115,8 @@ dictum_status memcache_put(void *rock, const dictum_rec *rec, uint32_t dup, dict
     return status;
   if (txn->backup)
     return put_in_backup(txn, &key, rec, dup, err);
-  status = memcache_store(table, &key, &rec->value, dup != DICTUM_DUP_REPLACE, 0, err);
+  status = memcache_store(table, &key, &rec->value, dup != DICTUM_DUP_REPLACE, deadline_of(txn),
+                          err);
   if (status != DICTUM_EXISTS)
     return status;
   if (dup == DICTUM_DUP_IGNORE)
@@ -122,7 +134,7 @@ dictum_status memcache_del(void *rock, const char *key, size_t len, dictum_error
   if (status != DICTUM_OK)
     return status;
   if (!txn->backup)
-    return memcache_remove(txn->table, &formed, 0, err);
+    return memcache_remove(txn->table, &formed, deadline_of(txn), err);
   status = txn->table->host->tables->txn_del(txn->backup, key, len, err);
   if (status != DICTUM_OK && status != DICTUM_NOTFOUND)
     return status;
@@ -139,8 +151,8 @@ static void make_change(const struct memcache_txn *txn, const dictum_key *key,
   dictum_error err = DICTUM_ERROR_INIT;
   if (txn->gave_up[place])
     return;
-  dictum_status status = value ? memcache_store(table, key, value, false, 0, &err)
-                               : memcache_remove(table, key, 0, &err);
+  dictum_status status = value ? memcache_store(table, key, value, false, deadline_of(txn), &err)
+                               : memcache_remove(table, key, deadline_of(txn), &err);
   if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
     return;
   if (status == DICTUM_INVALID) {

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 static const dictum_opt memcache_opts[] = {
     {"memcache", DICTUM_OPT_STR, "inet:localhost:11211", 0, 0,
      "servers: inet:host:port, unix:path, one or several"},
@@ -42,7 +44,7 @@ static const dictum_opt memcache_opts[] = {
 int64_t memcache_until(const struct memcache *table, int64_t deadline_ns) {
   if (!table->timeout_ns && !deadline_ns)
     return 0;
-  int64_t now = memcache_now_ns();
+  int64_t now = clock_now();
   if (!deadline_ns)
     return now + table->timeout_ns;
   int64_t left = deadline_ns - now;

@@ -8,13 +8,9 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-int64_t memcache_now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
+#include "clock.h"
+#include "resolve.h"
 
 /* The library's ring ends the process with more. */
 enum { most_servers = 100 };
@@ -135,10 +131,9 @@ static dictum_status read_server(struct reading *reading, const char *word) {
   return word[0] == 'u' ? read_path(reading, server) : read_endpoint(reading, server);
 }
 
-static bool add_server(memcached_st *memc, const struct server *server) {
-  memcached_return_t code = server->port ? memcached_server_add(memc, server->host, server->port)
-                                         : memcached_server_add_unix_socket(memc, server->host);
-  return code == MEMCACHED_SUCCESS;
+static memcached_return_t add_server(memcached_st *memc, const struct server *server) {
+  return server->port ? memcached_server_add(memc, server->host, server->port)
+                      : memcached_server_add_unix_socket(memc, server->host);
 }
 
 static bool make_ring(struct servers *servers) {
@@ -147,7 +142,7 @@ static bool make_ring(struct servers *servers) {
               memcached_behavior_set(servers->ring, MEMCACHED_BEHAVIOR_DISTRIBUTION,
                                      MEMCACHED_DISTRIBUTION_CONSISTENT_KETAMA) == MEMCACHED_SUCCESS;
   for (size_t i = 0; i < servers->n && done; i++)
-    done = add_server(servers->ring, &servers->list[i]);
+    done = add_server(servers->ring, &servers->list[i]) == MEMCACHED_SUCCESS;
   return done;
 }
 
@@ -177,24 +172,11 @@ size_t memcache_servers_place(const struct servers *servers, const char *key, si
 
 /* ---- connections ---------------------------------------------------------------------------- */
 
-/* How many addresses may have to be tried, so that they share the time there is. */
-static int64_t count_addresses(const struct server *server) {
-  const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-  struct addrinfo *found;
-  int64_t n = 0;
-  if (!server->resolves || getaddrinfo(server->host, NULL, &hints, &found) != 0)
-    return 1;
-  for (const struct addrinfo *each = found; each; each = each->ai_next)
-    n++;
-  freeaddrinfo(found);
-  return n;
-}
-
 /* The library takes 0 for "do not wait at all" and less for "for ever". */
 static int64_t left_ms(int64_t until_ns) {
   if (until_ns == 0)
     return -1;
-  int64_t left = (until_ns - memcache_now_ns() + 999999) / 1000000;
+  int64_t left = (until_ns - clock_now() + 999999) / 1000000;
   if (left > INT_MAX)
     return INT_MAX;
   return left > 0 ? left : 0;
@@ -207,19 +189,20 @@ void memcache_link_limit(struct link *link, int64_t until_ns) {
 /* What the system keeps of what a server has yet to read; see lookup.c. */
 enum { send_buffer_bytes = 262144 };
 
-static memcached_st *make_connection(const struct server *server, int64_t until_ns) {
+/* @param address  NULL: that of @p server, which needs no name server */
+static memcached_st *make_connection(const struct server *server, const char *address,
+                                     int64_t until_ns) {
   memcached_st *memc = memcached_create(NULL);
   if (!memc)
     return NULL;
-  int64_t addresses = count_addresses(server), left = left_ms(until_ns);
-  if (left > addresses)
-    left /= addresses;
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_TCP_NODELAY, 1);
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_SOCKET_SEND_SIZE, send_buffer_bytes);
-  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)left);
+  memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_CONNECT_TIMEOUT, (uint64_t)left_ms(until_ns));
   /* One that could not connect does not try again, half-way through a batch: it is thrown away. */
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_RETRY_TIMEOUT, INT32_MAX / 2);
-  if (add_server(memc, server))
+  memcached_return_t code = address ? memcached_server_add(memc, address, server->port)
+                                    : add_server(memc, server);
+  if (code == MEMCACHED_SUCCESS)
     return memc;
   memcached_free(memc);
   return NULL;
@@ -229,6 +212,39 @@ static memcached_st *make_connection(const struct server *server, int64_t until_
 static void end_connection(memcached_st *memc) {
   memcached_behavior_set(memc, MEMCACHED_BEHAVIOR_POLL_TIMEOUT, 0);
   memcached_free(memc);
+}
+
+/* Which address of several there is a server at shows when it is asked something. */
+static memcached_return_t connect_any(struct link *link, const struct addresses *addresses,
+                                      int64_t until_ns) {
+  memcached_return_t code = MEMCACHED_HOST_LOOKUP_FAILURE;
+  for (unsigned i = 0; i < addresses->n; i++) {
+    const int64_t until = clock_slice(until_ns, addresses->n - i);
+    link->memc = make_connection(link->server, addresses->text[i], until);
+    if (!link->memc)
+      return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
+    if (addresses->n == 1)
+      return MEMCACHED_SUCCESS;
+    memcache_link_limit(link, until);
+    code = memcached_version(link->memc);
+    if (code == MEMCACHED_SUCCESS)
+      return code;
+    end_connection(link->memc);
+    link->memc = NULL;
+  }
+  return code;
+}
+
+static memcached_return_t connect_link(struct link *link, int64_t until_ns) {
+  struct addresses addresses;
+  int error;
+  if (link->server->resolves) {
+    if (!resolve(link->server->host, until_ns, &addresses, &error))
+      return connect_any(link, &addresses, until_ns);
+    return error == ETIMEDOUT ? MEMCACHED_TIMEOUT : MEMCACHED_HOST_LOOKUP_FAILURE;
+  }
+  link->memc = make_connection(link->server, NULL, until_ns);
+  return link->memc ? MEMCACHED_SUCCESS : MEMCACHED_MEMORY_ALLOCATION_FAILURE;
 }
 
 static bool wait_for_one(struct server *server, int64_t until_ns) {
@@ -256,10 +272,10 @@ memcached_return_t memcache_link_take(struct server *server, int64_t until_ns, s
   else
     out->memc = server->idle[--server->nidle];
   pthread_mutex_unlock(&server->lock);
-  if (!out->fresh || (out->memc = make_connection(server, until_ns)))
-    return MEMCACHED_SUCCESS;
-  memcache_link_give(out, false);
-  return MEMCACHED_MEMORY_ALLOCATION_FAILURE;
+  memcached_return_t code = out->fresh ? connect_link(out, until_ns) : MEMCACHED_SUCCESS;
+  if (code != MEMCACHED_SUCCESS)
+    memcache_link_give(out, false);
+  return code;
 }
 
 void memcache_link_give(struct link *link, bool sound) {

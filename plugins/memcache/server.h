@@ -26,7 +26,7 @@ struct server {
   char *label; /**< in messages: "host:port" or the path of a socket */
   char *host;  /**< name, address, or the path of a socket */
   in_port_t port;
-  bool resolves; /**< the name is no address: it may have several */
+  bool resolves; /**< the name is no address */
   pthread_mutex_t lock;
   pthread_cond_t freed;
   memcached_st *idle[server_connections_max]; /**< the one used last is the next one to be used */
@@ -62,17 +62,17 @@ struct link {
   bool fresh;         /**< new, so that what goes wrong first is the connecting */
 };
 
-/** Takes an idle connection, or makes one. Connecting is left to the first command.
+/** Takes an idle connection, or makes one. Connecting is left to the first command, unless the
+ * server has a name with several addresses.
  * @param until_ns  waits for others, and later for the connection, no longer, on CLOCK_MONOTONIC;
  *   0: for ever
- * @return SUCCESS; TIMEOUT; MEMORY_ALLOCATION_FAILURE. Any thread. */
+ * @return SUCCESS; TIMEOUT; HOST_LOOKUP_FAILURE; MEMORY_ALLOCATION_FAILURE; with several addresses,
+ *   why the last could not be reached. Any thread. */
 memcached_return_t memcache_link_take(struct server *server, int64_t until_ns, struct link *out);
 /** Gives a connection back. One that is not @p sound is ended, and so are all idle ones: what
  * ended one has most likely ended them, too. */
 void memcache_link_give(struct link *link, bool sound);
 /** Limits the next wait for a reply. @param until_ns  0: no limit */
 void memcache_link_limit(struct link *link, int64_t until_ns);
-
-int64_t memcache_now_ns(void);
 
 #endif

@@ -253,12 +253,13 @@ static dictum_status check_files(const struct attempt *attempt) {
 static dictum_status connect_each(const struct attempt *attempt, int64_t deadline, MYSQL **out) {
   const char *name = attempt->host->name;
   struct addresses addresses;
-  dictum_error why = DICTUM_ERROR_INIT;
+  int error;
   if (strcmp(name, "localhost") == 0)
     return connect_once(attempt, name, deadline, out);
-  dictum_status status = resolve(attempt->services, name, deadline, &addresses, &why);
-  if (status != DICTUM_OK)
-    return fail(attempt, status, why.sys_errno, why.what);
+  const char *why = resolve(name, deadline, &addresses, &error);
+  if (why)
+    return fail(attempt, DICTUM_RETRY, error, why);
+  dictum_status status = DICTUM_RETRY;
   if (attempt->server->verifies)
     return connect_once(attempt, name, deadline, out);
   for (unsigned i = 0; i < addresses.n; i++) {

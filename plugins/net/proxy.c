@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "clock.h"
+
 struct proxy {
   const dictum_host *host;
   struct proxymap *server; /* or NULL */
@@ -204,7 +206,7 @@ dictum_status proxy_txn_begin(void *self, const dictum_txn_args *args, void **tx
     return nomem(proxy->host, err);
   change->proxy = proxy;
   if (args->deadline_ns) {
-    int64_t left = args->deadline_ns - stream_now_ns();
+    int64_t left = args->deadline_ns - clock_now();
     change->patience_ns = left > 0 ? left : 1;
   }
   dictum_status status = DICTUM_OK;
@@ -219,7 +221,7 @@ dictum_status proxy_txn_begin(void *self, const dictum_txn_args *args, void **tx
 }
 
 static int64_t deadline_of(const struct change *change) {
-  return change->patience_ns ? stream_now_ns() + change->patience_ns : 0;
+  return change->patience_ns ? clock_now() + change->patience_ns : 0;
 }
 
 /* The server itself would replace what is there. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 /* No answer of a server is longer. */
 enum { longest_reply = 4 * 1024 * 1024 };
 
@@ -329,7 +331,7 @@ dictum_status proxymap_open(const dictum_host *host, const dictum_open_args *arg
                              : host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
   struct talk talk = {.proxymap = proxymap, .request = "open", .err = err};
   if (status == DICTUM_OK)
-    status = request(&talk, stream_now_ns() + (int64_t)5 * 1000000000, false);
+    status = request(&talk, clock_now() + (int64_t)5 * 1000000000, false);
   if (status != DICTUM_OK) {
     proxymap_close(proxymap);
     return status;

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "clock.h"
 #include "resolve.h"
 #include "secret.h"
@@ -76,46 +77,111 @@ static dictum_status explain(const struct attempt *attempt, const PGconn *conn) 
   return fail(attempt, status, 0, len ? line : "no reason was given");
 }
 
-/* ---- one address ---------------------------------------------------------------------------- */
+/* ---- aside ---------------------------------------------------------------------------------- */
 
-static dictum_status finish_connecting(const struct attempt *attempt, PGconn *conn,
-                                       int64_t deadline) {
+/* What the thread that connects has for itself. Settings of libpq may make it look names up, in a
+ * service file too, read files of secrets and ask for tickets of Kerberos: none of that can be told
+ * when to stop. */
+struct handshake {
+  int64_t deadline;
+  PGconn *conn; /* NULL: out of memory */
+  bool late;
+  struct server_words words; /* copies, behind this */
+  size_t size;
+};
+
+static void release_handshake(void *job) {
+  struct handshake *handshake = job;
+  PQfinish(handshake->conn);
+  /* A password is among it. */
+  explicit_bzero(handshake, handshake->size);
+  free(handshake);
+}
+
+static const char *copy_word(char **end, const char *word) {
+  char *copy = *end;
+  *end = stpcpy(copy, word) + 1;
+  return copy;
+}
+
+static struct handshake *new_handshake(const struct server_words *words, int64_t deadline) {
+  size_t size = sizeof(struct handshake);
+  for (size_t i = 0; i < words->n; i++)
+    size += strlen(words->keys[i]) + 1 + strlen(words->values[i]) + 1;
+  struct handshake *handshake = malloc(size);
+  if (!handshake)
+    return NULL;
+  *handshake = (struct handshake){.deadline = deadline, .size = size};
+  char *end = (char *)(handshake + 1);
+  for (size_t i = 0; i < words->n; i++) {
+    handshake->words.keys[i] = copy_word(&end, words->keys[i]);
+    handshake->words.values[i] = copy_word(&end, words->values[i]);
+  }
+  return handshake;
+}
+
+static void finish_connecting(struct handshake *handshake) {
+  PGconn *conn = handshake->conn;
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (state == PGRES_POLLING_READING || state == PGRES_POLLING_WRITING) {
     struct pollfd wanted = {.fd = PQsocket(conn),
                             .events = state == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-    int n = poll(&wanted, 1, clock_left_ms(deadline));
+    int n = poll(&wanted, 1, clock_left_ms(handshake->deadline));
     if (n < 0 && errno == EINTR)
       continue;
-    if (n <= 0)
-      return fail(attempt, DICTUM_RETRY, ETIMEDOUT, "timed out");
+    handshake->late = n <= 0;
+    if (handshake->late)
+      return;
     state = PQconnectPoll(conn);
   }
-  if (state != PGRES_POLLING_OK)
+}
+
+static void shake_hands(void *job) {
+  struct handshake *handshake = job;
+  handshake->conn = PQconnectStartParams(handshake->words.keys, handshake->words.values, 0);
+  if (!handshake->conn)
+    return;
+  PQsetErrorVerbosity(handshake->conn, PQERRORS_VERBOSE);
+  PQsetNoticeReceiver(handshake->conn, ignore_notice, NULL);
+  if (PQstatus(handshake->conn) != CONNECTION_BAD)
+    finish_connecting(handshake);
+}
+
+/* ---- one address ---------------------------------------------------------------------------- */
+
+static dictum_status nomem(const struct attempt *attempt) {
+  return attempt->services->fail(attempt->err, DICTUM_NOMEM, 0, "out of memory");
+}
+
+/* Takes the connection out of @p handshake if it is one. */
+static dictum_status settle(const struct attempt *attempt, struct handshake *handshake,
+                            PGconn **out) {
+  PGconn *conn = handshake->conn;
+  if (!conn)
+    return nomem(attempt);
+  if (handshake->late)
+    return fail(attempt, DICTUM_RETRY, ETIMEDOUT, "timed out");
+  if (PQstatus(conn) != CONNECTION_OK)
     return explain(attempt, conn);
   if (PQsetnonblocking(conn, 1) != 0 || PQenterPipelineMode(conn) != 1)
     return fail(attempt, DICTUM_RETRY, 0, "it cannot be used without waiting");
+  PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+  handshake->conn = NULL;
+  *out = conn;
   return DICTUM_OK;
 }
 
 static dictum_status connect_once(const struct attempt *attempt, int64_t deadline, PGconn **out) {
-  struct server_words words = attempt->words;
-  words.keys[words.n] = words.values[words.n] = NULL;
-  PGconn *conn = PQconnectStartParams(words.keys, words.values, 0);
-  if (!conn)
-    return attempt->services->fail(attempt->err, DICTUM_NOMEM, 0, "out of memory");
-  PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-  PQsetNoticeReceiver(conn, ignore_notice, NULL);
-  dictum_status status = PQstatus(conn) == CONNECTION_BAD
-                             ? explain(attempt, conn)
-                             : finish_connecting(attempt, conn, deadline);
-  if (status != DICTUM_OK) {
-    PQfinish(conn);
-    return status;
-  }
-  PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
-  *out = conn;
-  return DICTUM_OK;
+  struct handshake *handshake = new_handshake(&attempt->words, aside_before(deadline));
+  if (!handshake)
+    return nomem(attempt);
+  enum aside_answer answer = aside_run(shake_hands, release_handshake, handshake, deadline);
+  if (answer != ASIDE_DONE)
+    return fail(attempt, answer == ASIDE_NOMEM ? DICTUM_NOMEM : DICTUM_RETRY,
+                answer == ASIDE_LATE ? ETIMEDOUT : 0, aside_why(answer));
+  dictum_status status = settle(attempt, handshake, out);
+  release_handshake(handshake);
+  return status;
 }
 
 /* ---- what an attempt needs ------------------------------------------------------------------ */
@@ -180,11 +246,11 @@ static bool needs_no_name(const struct attempt *attempt) {
 
 static dictum_status connect_each(struct attempt *attempt, int64_t deadline, PGconn **out) {
   struct addresses addresses;
-  dictum_error why = DICTUM_ERROR_INIT;
-  dictum_status status = resolve(attempt->services, attempt->host->name, deadline, &addresses,
-                                 &why);
-  if (status != DICTUM_OK)
-    return fail(attempt, status, why.sys_errno, why.what);
+  int error;
+  const char *why = resolve(attempt->host->name, deadline, &addresses, &error);
+  if (why)
+    return fail(attempt, DICTUM_RETRY, error, why);
+  dictum_status status = DICTUM_RETRY;
   size_t place = attempt->words.n;
   for (unsigned i = 0; i < addresses.n; i++) {
     attempt->words.n = place;

@@ -8,8 +8,8 @@
  * through result_format (answer.c).
  *
  * WAITING is done in poll(2), until the deadline of the call and no longer. The
- * server is told the same limit. What cannot be bounded: a name that libpq looks
- * up by itself, as that of a service (pg_service.conf), and Kerberos.
+ * server is told the same limit. Connecting may wait for more than the server,
+ * and is done aside (connect.c).
  *
  * ERRORS by SQLSTATE: sqlstate.c. Without one there was no answer: RETRY.
  *

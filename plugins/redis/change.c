@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 struct change {
   const struct redis *table;
   int64_t patience_ns; /* for each command; 0: the table's own limit */
@@ -33,7 +35,7 @@ dictum_status redis_txn_begin(void *self, const dictum_txn_args *args, void **tx
     return table->host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
   change->table = table;
   if (args->deadline_ns) {
-    int64_t left = args->deadline_ns - stream_now_ns();
+    int64_t left = args->deadline_ns - clock_now();
     change->patience_ns = left > 0 ? left : 1;
   }
   *txn = change;
@@ -105,7 +107,7 @@ static dictum_status run(struct order *order) {
                           .n = 1,
                           .once = !order->value || order->only_new};
   size_t done;
-  int64_t deadline_ns = change->patience_ns ? stream_now_ns() + change->patience_ns : 0;
+  int64_t deadline_ns = change->patience_ns ? clock_now() + change->patience_ns : 0;
   dictum_status status = redis_script_run(&script, deadline_ns, &done, order->err);
   return status == DICTUM_OK ? order->status : status;
 }

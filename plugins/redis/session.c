@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "password.h"
 #include "reply.h"
 
@@ -214,7 +215,7 @@ static const struct dialect resp = {
 static int64_t limit(const struct session *session, int64_t deadline_ns) {
   if (session->timeout_ns == 0)
     return deadline_ns;
-  int64_t own = stream_now_ns() + session->timeout_ns;
+  int64_t own = clock_now() + session->timeout_ns;
   return deadline_ns && deadline_ns < own ? deadline_ns : own;
 }
 

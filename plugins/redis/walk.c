@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 struct piece {
   size_t at, len;
   bool present;
@@ -134,7 +136,7 @@ static dictum_status run(struct walk *walk, void (*make)(void *, size_t, struct 
       .session = &walk->table->session, .rock = walk, .make = make, .take = take, .n = n};
   size_t done;
   walk->err = err;
-  int64_t deadline_ns = walk->patience_ns ? stream_now_ns() + walk->patience_ns : 0;
+  int64_t deadline_ns = walk->patience_ns ? clock_now() + walk->patience_ns : 0;
   dictum_status status = redis_script_run(&script, deadline_ns, &done, err);
   return status == DICTUM_OK && walk->failed ? walk->status : status;
 }
@@ -180,7 +182,7 @@ dictum_status redis_iter_open(void *self, const dictum_call *call, void **iter, 
   walk->table = table;
   strcpy(walk->cursor, "0");
   if (call->deadline_ns) {
-    int64_t left = call->deadline_ns - stream_now_ns();
+    int64_t left = call->deadline_ns - clock_now();
     walk->patience_ns = left > 0 ? left : 1;
   }
   dictum_status status = make_pattern(walk) ? step(walk, err) : nomem(walk, err);

@@ -204,7 +204,7 @@ class Errors:
     def refused(self):
         expect(self.ask("SELECT '%s'", hosts="127.0.0.1:1"), "retry", "connect to mysql server")
         expect(self.ask("SELECT '%s'", hosts="unix:/nowhere"), "retry", "2002")
-        expect(self.ask("SELECT '%s'", hosts="no-such-host.invalid"), "retry", "host name")
+        expect(self.ask("SELECT '%s'", hosts="no-such-host.invalid"), "retry", "not known")
 
 
 def main():
