@@ -4,8 +4,9 @@
  *
  * libldap connects, binds and encrypts with its own limit on the network, which
  * is set to what is left of the call's time, divided among the servers that it
- * may try; everything else is waited for in ldap_result(), with the rest. What
- * cannot be bounded: a host name that takes long to be looked up.
+ * may try; everything else is waited for in ldap_result(), with the rest. It
+ * looks up host names without a limit, so only those are left to it that were
+ * found just before.
  *
  * STATUS by LDAP's result codes: see directory_status(), and ldap_table(5).
  */
@@ -13,15 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
+#include "clock.h"
 #include "ldap_table.h"
-
-int64_t directory_now_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
+#include "resolve.h"
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
@@ -74,7 +70,7 @@ static dictum_status timed_out(const struct table *table, const char *what, dict
 /* ---- time ----------------------------------------------------------------------------------- */
 
 static struct timeval left_of(int64_t deadline_ns, unsigned share) {
-  int64_t us = (deadline_ns - directory_now_ns()) / 1000 / share;
+  int64_t us = (deadline_ns - clock_now()) / 1000 / share;
   if (us < 1)
     us = 1;
   return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
@@ -90,7 +86,7 @@ static void limit_network(const struct table *table, LDAP *ld, int64_t deadline_
  * again. So below TLS there is a layer that fails once it is late, and the socket wakes it. */
 static bool is_late(const Sockbuf_IO_Desc *layer) {
   const struct connection *connection = layer->sbiod_pvt;
-  if (directory_now_ns() < connection->deadline_ns)
+  if (clock_now() < connection->deadline_ns)
     return false;
   errno = ETIMEDOUT;
   return true;
@@ -258,9 +254,49 @@ static int bind_to(const struct table *table, LDAP *ld, int64_t deadline_ns) {
   return code;
 }
 
+/* Why the host of @p uri has no address now; NULL: it has one, or needs none. */
+static const char *look_up(const char *uri, int64_t deadline_ns, int *sys_errno) {
+  LDAPURLDesc *url;
+  struct addresses addresses;
+  const char *why = NULL;
+  if (ldap_url_parse(uri, &url) != LDAP_URL_SUCCESS)
+    return NULL; /* libldap has words for it */
+  if (url->lud_host && *url->lud_host && strcmp(url->lud_scheme, "ldapi") != 0)
+    why = resolve(url->lud_host, deadline_ns, &addresses, sys_errno);
+  ldap_free_urldesc(url);
+  return why;
+}
+
+/* libldap wants names, for certificates, and nothing can tell it when to stop looking one up. So it
+ * is given those that were found just now. */
+static dictum_status find_servers(const struct table *table, int64_t deadline_ns,
+                                  struct text *found, dictum_error *err) {
+  const char *why = NULL;
+  int sys_errno = 0;
+  unsigned left = table->nuris;
+  char *place, *uris = strdup(table->uris);
+  bool done = uris != NULL;
+  for (char *uri = done ? strtok_r(uris, " ", &place) : NULL; uri && done;
+       uri = strtok_r(NULL, " ", &place)) {
+    const char *reason = look_up(uri, clock_slice(deadline_ns, left--), &sys_errno);
+    if (reason)
+      why = reason;
+    else
+      done = (found->len == 0 || text_append(found, " ", 1)) &&
+             text_append(found, uri, strlen(uri));
+  }
+  free(uris);
+  if (!done || !text_append(found, "", 1))
+    return table->host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
+  if (found->len > 1 || !why)
+    return DICTUM_OK;
+  return table->host->fail(err, DICTUM_RETRY, sys_errno, "%s: connect to server: %s", table->label,
+                           why);
+}
+
 static dictum_status connect_to(struct table *table, struct connection *connection,
-                                int64_t deadline_ns, dictum_error *err) {
-  int code = ldap_initialize(&connection->ld, table->uris);
+                                const char *uris, int64_t deadline_ns, dictum_error *err) {
+  int code = ldap_initialize(&connection->ld, uris);
   const char *what = "cannot use server_host";
   connection->fd = -1;
   if (code == LDAP_SUCCESS) {
@@ -289,6 +325,16 @@ static dictum_status connect_to(struct table *table, struct connection *connecti
   dictum_status status = code == LDAP_TIMEOUT ? timed_out(table, what, err)
                                               : fail(table, connection->ld, what, code, err);
   directory_close(connection);
+  return status;
+}
+
+static dictum_status connect_found(struct table *table, struct connection *connection,
+                                   int64_t deadline_ns, dictum_error *err) {
+  struct text uris = {0};
+  dictum_status status = find_servers(table, deadline_ns, &uris, err);
+  if (status == DICTUM_OK)
+    status = connect_to(table, connection, uris.data, deadline_ns, err);
+  text_free(&uris);
   return status;
 }
 
@@ -329,7 +375,7 @@ static dictum_status search_in_peace(struct table *table, struct connection *con
       connection->deadline_ns = deadline_ns;
       limit_socket(connection);
     } else {
-      status = connect_to(table, connection, deadline_ns, err);
+      status = connect_found(table, connection, deadline_ns, err);
     }
     if (status != DICTUM_OK)
       return status;
@@ -358,7 +404,7 @@ static dictum_status search_in_peace(struct table *table, struct connection *con
 dictum_status directory_search(struct table *table, struct connection *connection,
                                const struct search *search, int64_t deadline_ns, int *code,
                                LDAPMessage **out, dictum_error *err) {
-  int64_t own_limit = directory_now_ns() + table->timeout_ns;
+  int64_t own_limit = clock_now() + table->timeout_ns;
   if (deadline_ns == 0 || deadline_ns > own_limit)
     deadline_ns = own_limit;
   dictum_status status = search_in_peace(table, connection, search, deadline_ns, code, out, err);

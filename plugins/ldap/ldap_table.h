@@ -64,8 +64,6 @@ dictum_status directory_search(struct table *table, struct connection *connectio
 void directory_close(struct connection *connection);
 /** What a result code of LDAP's means; LDAP_SUCCESS: OK. */
 dictum_status directory_status(int code);
-/** Now, on CLOCK_MONOTONIC. */
-int64_t directory_now_ns(void);
 
 /* ---- expand.c: entries ---- */
 

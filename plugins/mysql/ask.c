@@ -2,6 +2,7 @@
 /* ask.c - asks the server for some keys, one after the other: a connection, the statement, its
  * results, one new try when the connection is stale. */
 #include <errno.h>
+#include <openssl/err.h>
 #include <string.h>
 
 #include "connect.h"
@@ -160,8 +161,11 @@ static enum outcome ask_key(struct inquiry *inquiry, struct hostpool_conn *conn,
   if (!write_query(&question))
     return ANSWERED;
   const bool tls = mysql_get_ssl_cipher(conn->link) != NULL;
-  if (tls)
+  if (tls) {
     maria_sigpipe_block(&saved);
+    /* What went wrong on another connection would be taken for this one's by the library. */
+    ERR_clear_error();
+  }
   if (run_query(&question))
     take_result(&question);
   else

@@ -3,7 +3,7 @@
  * connect.c - one connection to one host, made before a deadline.
  *
  * The library's functions that do not wait do so nevertheless while TLS is being
- * agreed upon: up to a second beyond the deadline for each of its steps.
+ * agreed upon; so they are called aside.
  *
  * What a server may ask of a client is kept small: no files of ours (LOAD DATA
  * LOCAL), and no ways to log in but those that send no password as it is and
@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "clock.h"
 #include "errors.h"
 #include "resolve.h"
@@ -165,7 +166,8 @@ static void prepare_socket(int fd) {
     fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Each wait of a TLS handshake is the library's own, which counts in seconds. */
+/* Each wait of a TLS handshake is the library's own, which counts in seconds: nobody may be waiting
+ * for it any more. */
 static void limit_handshake(MYSQL *my, int64_t deadline) {
   const int left = clock_left_ms(deadline);
   const unsigned seconds = left < 0 ? 0 : (unsigned)left / 1000 + 1;
@@ -173,39 +175,110 @@ static void limit_handshake(MYSQL *my, int64_t deadline) {
     mysql_options(my, MYSQL_OPT_CONNECT_TIMEOUT, &seconds);
 }
 
+/* What the thread that connects has for itself: TLS is agreed upon with waits of the library's own,
+ * and a name that a certificate must have is looked up once more. */
+struct handshake {
+  MYSQL *my;
+  int64_t deadline;
+  bool done, late;
+  unsigned port;
+  size_t size;
+  const char *name, *user, *password, *dbname, *path; /* copies, behind this; or NULL */
+};
+
+static void release_handshake(void *job) {
+  struct handshake *handshake = job;
+  maria_connect_end(handshake->my, false);
+  /* A password is among it. */
+  explicit_bzero(handshake, handshake->size);
+  free(handshake);
+}
+
+static size_t size_of(const char *text) {
+  return text ? strlen(text) + 1 : 0;
+}
+
+static void copy_into(char **end, const char **text) {
+  if (!*text)
+    return;
+  char *copy = *end;
+  *end = stpcpy(copy, *text) + 1;
+  *text = copy;
+}
+
 /* @param name  NULL for a Unix socket */
-static dictum_status connect_once(const struct attempt *attempt, const char *name, int64_t deadline,
-                                  MYSQL **out) {
+static struct handshake *new_handshake(const struct attempt *attempt, const char *name,
+                                       int64_t deadline) {
   const struct server *server = attempt->server;
-  const char *password = *server->password ? server->password : attempt->password.data;
-  const char *path = attempt->host->kind == HOST_UNIX ? attempt->host->name : NULL;
-  MYSQL *my = mysql_init(NULL), *done = NULL;
-  if (!my)
-    return nomem(attempt);
-  if (!set_options(attempt, my)) {
-    mysql_close(my);
-    return nomem(attempt);
-  }
-  bool late = false;
-  limit_handshake(my, deadline);
-  int events = mysql_real_connect_start(&done, my, name, or_null(server->user), password,
-                                        or_null(server->dbname), attempt->host->port, path,
-                                        CLIENT_MULTI_RESULTS);
+  const bool local = attempt->host->kind == HOST_UNIX;
+  struct handshake words = {.deadline = deadline,
+                            .port = attempt->host->port,
+                            .name = name,
+                            .user = or_null(server->user),
+                            .password = *server->password ? server->password
+                                                          : attempt->password.data,
+                            .dbname = or_null(server->dbname),
+                            .path = local ? attempt->host->name : NULL};
+  words.size = sizeof words + size_of(words.name) + size_of(words.user) + size_of(words.password) +
+               size_of(words.dbname) + size_of(words.path);
+  struct handshake *handshake = malloc(words.size);
+  if (!handshake)
+    return NULL;
+  *handshake = words;
+  char *end = (char *)(handshake + 1);
+  copy_into(&end, &handshake->name);
+  copy_into(&end, &handshake->user);
+  copy_into(&end, &handshake->password);
+  copy_into(&end, &handshake->dbname);
+  copy_into(&end, &handshake->path);
+  return handshake;
+}
+
+static void shake_hands(void *job) {
+  struct handshake *handshake = job;
+  MYSQL *my = handshake->my, *done = NULL;
+  limit_handshake(my, handshake->deadline);
+  int events = mysql_real_connect_start(&done, my, handshake->name, handshake->user,
+                                        handshake->password, handshake->dbname, handshake->port,
+                                        handshake->path, CLIENT_MULTI_RESULTS);
   while (events != 0) {
     prepare_socket(mysql_get_socket(my));
-    events = mysql_real_connect_cont(&done, my, maria_connect_wait(my, events, deadline, &late));
+    events = mysql_real_connect_cont(
+        &done, my, maria_connect_wait(my, events, handshake->deadline, &handshake->late));
   }
-  if (!done || late) {
-    dictum_status status = explain(attempt, my, late);
-    maria_connect_end(my, false);
-    return status;
-  }
-  if (name && maria_server_wants_tls(server) && !mysql_get_ssl_cipher(my)) {
-    maria_connect_end(my, true);
+  handshake->done = done != NULL;
+}
+
+/* Takes the connection out of @p handshake if it is one. */
+static dictum_status settle(const struct attempt *attempt, struct handshake *handshake,
+                            MYSQL **out) {
+  MYSQL *my = handshake->my;
+  if (!handshake->done || handshake->late)
+    return explain(attempt, my, handshake->late);
+  if (handshake->name && maria_server_wants_tls(attempt->server) && !mysql_get_ssl_cipher(my))
     return fail(attempt, DICTUM_CONFIG, 0, "TLS is asked for, and the server has none");
-  }
+  handshake->my = NULL;
   *out = my;
   return DICTUM_OK;
+}
+
+static dictum_status connect_once(const struct attempt *attempt, const char *name, int64_t deadline,
+                                  MYSQL **out) {
+  struct handshake *handshake = new_handshake(attempt, name, aside_before(deadline));
+  if (!handshake)
+    return nomem(attempt);
+  handshake->my = mysql_init(NULL);
+  if (!handshake->my || !set_options(attempt, handshake->my)) {
+    release_handshake(handshake);
+    return nomem(attempt);
+  }
+  enum aside_answer answer = aside_run(shake_hands, release_handshake, handshake, deadline);
+  if (answer != ASIDE_DONE)
+    return fail(attempt, answer == ASIDE_NOMEM ? DICTUM_NOMEM : DICTUM_RETRY,
+                answer == ASIDE_LATE ? ETIMEDOUT : 0, aside_why(answer));
+  dictum_status status = settle(attempt, handshake, out);
+  release_handshake(handshake);
+  return status;
 }
 
 void maria_connect_end(MYSQL *my, bool sound) {

@@ -32,6 +32,8 @@ def make_certificates(folder):
     for path in folder.glob("*.key"):
         path.chmod(0o644 if path.name == "server.key" else 0o600)
 
+OF_THREADS = 1 << 31 | 1 << 32  # signals 32 and 33, which the C library uses once there is a thread
+
 
 class Faults:
     def __init__(self, server, bench):
@@ -323,10 +325,14 @@ class Faults:
             status = pathlib.Path(f"/proc/{asker.process.pid}/status")
             asker.must_open(self.spec())
             kinds = ("SigBlk", "SigIgn", "SigCgt")
-            before = [line for line in status.read_text().splitlines() if line.startswith(kinds)]
+
+            def masks():
+                words = [line.split() for line in status.read_text().splitlines()]
+                return [(name, int(mask, 16) & ~OF_THREADS) for name, mask in
+                        (line for line in words if line and line[0][:-1] in kinds)]
+            before = masks()
             expect(asker.get(KEY), "ok", VALUE)
-            after = [line for line in status.read_text().splitlines() if line.startswith(kinds)]
-            same(after, before, "signals")
+            same(masks(), before, "signals")
 
 
 def main():
