@@ -10,13 +10,14 @@
 #include "messages.h"
 #include "progress.h"
 
-enum { OPTION_ALIASES = OPTION_OWN, OPTION_DUPLICATES, OPTION_STRICT, OPTION_MODE };
+enum { OPTION_ALIASES = OPTION_OWN, OPTION_DUPLICATES, OPTION_STRICT, OPTION_MODE, OPTION_MEMORY };
 
 static const struct option build_options[] = {
     {"aliases", no_argument, NULL, OPTION_ALIASES},
     {"duplicates", required_argument, NULL, OPTION_DUPLICATES},
     {"strict", no_argument, NULL, OPTION_STRICT},
     {"mode", required_argument, NULL, OPTION_MODE},
+    {"memory", required_argument, NULL, OPTION_MEMORY},
     {0}};
 
 struct building {
@@ -43,6 +44,12 @@ static int set_mode(struct building *building, const char *arg) {
   return EXIT_DONE;
 }
 
+static int set_memory(struct building *building, const char *arg) {
+  if (settings_parse_size(arg, &building->app->build_memory))
+    return EXIT_DONE;
+  return app_usage(building->app, "bad --memory \"%s\": give bytes, or such as 64K, 256M, 2G", arg);
+}
+
 static int own_option(void *rock, int option, const char *arg) {
   struct building *building = rock;
   switch (option) {
@@ -54,6 +61,8 @@ static int own_option(void *rock, int option, const char *arg) {
     return EXIT_DONE;
   case OPTION_MODE:
     return set_mode(building, arg);
+  case OPTION_MEMORY:
+    return set_memory(building, arg);
   }
   if (duplicates_parse(arg, &building->on_duplicate))
     return EXIT_DONE;
@@ -259,6 +268,8 @@ const struct command build_command = {
     "                      [refuse]\n"
     "      --strict        fail when any line is doubtful\n"
     "      --mode MODE     permission bits of a new file [from the source's]\n"
+    "      --memory SIZE   work in this much memory, and for the rest in temporary files\n"
+    "                      beside the table [256M]\n"
     "\n"
     "Exit status: 0 done, 65 duplicates or doubtful lines that were to be errors, or\n"
     "an entry that the table cannot hold, 75 try later, 78 a file, folder or type\n"

@@ -252,6 +252,8 @@ int app_start(struct app *app) {
   opts.timeout_ms = app->timeout_ms;
   messages_utf8(app_utf8(app));
   settings_context(app->settings, &opts);
+  if (app->build_memory)
+    opts.build_memory = app->build_memory;
   if (dictum_ctx_new(&app->ctx, &opts, &err) != DICTUM_OK)
     return app_fail(app, &err);
   return EXIT_DONE;

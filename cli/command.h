@@ -48,7 +48,8 @@ struct app {
   const struct command *command;
   const char *config_dir;
   uint32_t timeout_ms;
-  uint32_t open_flags; /**< DICTUM_OPEN_* that the command line asks for */
+  uint64_t build_memory; /**< 0: as the environment or the library says */
+  uint32_t open_flags;   /**< DICTUM_OPEN_* that the command line asks for */
   enum { UTF8_BY_SETTINGS, UTF8_ON, UTF8_OFF } utf8;
   int verbose;
   bool zero; /**< records of standard input end in NUL bytes */

@@ -82,6 +82,7 @@ struct settings {
   void *rock;
   char *postfix_registry;
   dictum_registry registries[2];
+  uint64_t build_memory; /* 0: the library's own limit */
 };
 
 static dictum_status nomem(dictum_error *err) {
@@ -309,6 +310,32 @@ static dictum_status name_registry(struct settings *settings, dictum_error *err)
   return nomem(err);
 }
 
+bool settings_parse_size(const char *text, uint64_t *bytes) {
+  static const char units[] = "KMG";
+  size_t digits = strspn(text, "0123456789");
+  if (digits == 0 || digits > 15)
+    return false;
+  uint64_t size = strtoull(text, NULL, 10);
+  if (text[digits] != '\0') {
+    const char *unit = strchr(units, text[digits]);
+    if (!unit || text[digits + 1] != '\0')
+      return false;
+    if (__builtin_mul_overflow(size, UINT64_C(1024) << 10 * (unit - units), &size))
+      return false;
+  }
+  *bytes = size;
+  return size > 0;
+}
+
+static dictum_status read_environment(struct settings *settings, dictum_error *err) {
+  const char *memory = secure_getenv("DICTUM_BUILD_MEMORY");
+  if (!memory || settings_parse_size(memory, &settings->build_memory))
+    return DICTUM_OK;
+  return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0,
+                 "DICTUM_BUILD_MEMORY: bad size \"%s\": give bytes, or such as 64K, 256M, 2G",
+                 memory);
+}
+
 dictum_status settings_read(const char *config_dir,
                             void (*event)(void *rock, const dictum_event *event), void *rock,
                             struct settings **out, dictum_error *err) {
@@ -325,6 +352,8 @@ dictum_status settings_read(const char *config_dir,
     status = check_all(settings, err);
   if (status == DICTUM_OK)
     status = name_registry(settings, err);
+  if (status == DICTUM_OK)
+    status = read_environment(settings, err);
   if (status == DICTUM_OK)
     *out = settings;
   else
@@ -358,6 +387,7 @@ const char *settings_postfix_registry(const struct settings *settings) {
 void settings_context(struct settings *settings, dictum_ctx_opts *opts) {
   opts->param = resolve;
   opts->param_rock = settings;
+  opts->build_memory = settings->build_memory;
 
   dictum_registry *own = &settings->registries[0];
   *own = *dictum_default_registry();

@@ -13,7 +13,7 @@ struct settings;
  * @param config_dir  folder of main.cf; NULL: $MAIL_CONFIG, else the compiled default. A folder
  *                    that was named must hold a main.cf; the compiled default need not.
  * @param event       hears of doubtful lines; may be NULL
- * @return OK; CONFIG; NOMEM. */
+ * @return OK; CONFIG, also for a wrong DICTUM_BUILD_MEMORY in the environment; NOMEM. */
 dictum_status settings_read(const char *config_dir,
                             void (*event)(void *rock, const dictum_event *event), void *rock,
                             struct settings **out, dictum_error *err);
@@ -30,8 +30,12 @@ bool settings_bool(struct settings *settings, const char *name);
 /** The dynamicmaps.cf of Postfix: a path that lives as long as @p settings. */
 const char *settings_postfix_registry(const struct settings *settings);
 
+/** Reads "65536", "64K", "256M" or "2G". False for anything else, and for 0. */
+bool settings_parse_size(const char *text, uint64_t *bytes);
+
 /** Fills in where settings and plugins come from; @p settings must outlive the context.
- * The environment's DICTUM_PLUGIN_DIR, or that and DICTUM_DYNAMICMAPS, replace our own registry. */
+ * The environment's DICTUM_PLUGIN_DIR, or that and DICTUM_DYNAMICMAPS, replace our own registry,
+ * and its DICTUM_BUILD_MEMORY the memory that a build may take. */
 void settings_context(struct settings *settings, dictum_ctx_opts *opts);
 
 #endif

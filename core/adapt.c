@@ -248,11 +248,10 @@ static uint32_t adapt_load_order(const struct node *node) {
   return type ? type->ops.load_order : DICTUM_ORDER_ANY;
 }
 
-static uint64_t adapt_bucket(struct node *node, void *txn, const char *key, size_t len,
-                             uint64_t nrecs) {
+static uint64_t adapt_bucket(struct node *node, void *txn, const char *key, size_t len) {
   const dictum_type *ops = &leaf_type(leaf_of(node))->ops;
   const struct session *session = txn;
-  return ops->bucket ? ops->bucket(session->plugins, key, len, nrecs) : 0;
+  return ops->bucket && is_ours(session) ? ops->bucket(session->plugins, key, len) : 0;
 }
 
 static dictum_status put_all(const dictum_type *ops, void *txn, dictum_bulk *bulk,

@@ -2,256 +2,348 @@
 /*
  * bulk.c - the whole new content of a table: gathered, made unique, and handed out in order.
  *
- * Entries are packed into large chunks as they come; what is sorted is an array
- * of small references to them. All of it is in memory: about 40 bytes an entry
- * beside its text.
+ * Entries are sorted once, in the order in which the table wants them; equal
+ * keys are then neighbours. Only the order of the source does not bring them
+ * together: there, they are sorted by a hash of the key first. What is dropped
+ * with a word is sorted by line, to be told in that order.
+ *
+ * How many entries are left must be known before the first is handed out. When
+ * they are not in memory, the merge of the runs is therefore made twice, which
+ * costs less than to write and read them once more.
  */
 #include "bulk.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
+#include "keyhash.h"
 #include "sort.h"
+#include "sorter.h"
 
-struct record {
-  uint64_t line;
-  uint32_t keylen, valuelen;
-  uint8_t dup; /* dictum_dup, as asked by the one who added it */
-  char bytes[];
+enum {
+  handed_out_at_once = 512,
+  copied_at_once = 64 * 1024 /* bytes of records that do not stay in memory */
 };
 
-struct chunk {
-  struct chunk *next;
-  size_t used, size;
-  _Alignas(struct record) char bytes[];
+/* A record that the next step might take away: a copy, or itself when it stays in memory. */
+struct held {
+  const struct record *record;
+  uint64_t order;
+  void *copy;
+  size_t size;
 };
-
-enum { chunk_size = 1 << 20, handed_out_at_once = 512 };
 
 struct bulk {
   dictum_bulk public; /* first: next() gets back to the rest by its address */
-  struct chunk *chunks;
-  struct sort_ref *refs;
-  size_t n, capacity, next;
+  struct bulk_plan plan;
+  uint64_t seed;
+  struct sorter *sorter;
+  struct sorter *drops; /* dropped with a word: numbered by line, the value is the first's line */
+  bool error;           /* one of them must not be */
+  uint64_t done;
   bulk_progress *progress;
   void *progress_rock;
+  struct held kept;
+  bool kept_waits; /* `kept` did not fit in what was handed out last */
+  char *copies;
+  size_t copies_size;
   dictum_rec window[handed_out_at_once];
+  char folder[];
 };
 
-struct bulk *bulk_new(void) {
-  return calloc(1, sizeof(struct bulk));
+/* Of the limit. The rest is the plugin's, and what a process takes anyway. */
+static size_t records_share(const struct bulk *bulk) {
+  uint64_t share = bulk->plan.memory / 16 * 11;
+  return share < SIZE_MAX ? (size_t)share : SIZE_MAX;
+}
+
+static size_t drops_share(const struct bulk *bulk) {
+  return records_share(bulk) / 11;
+}
+
+static bool by_bytes(const struct bulk *bulk) {
+  /* ORDER_ANY, too: a table that has no wish may still be faster with neighbours. */
+  return bulk->plan.order == DICTUM_ORDER_BYTES || bulk->plan.order == DICTUM_ORDER_ANY;
+}
+
+struct bulk *bulk_new(const struct bulk_plan *plan, const char *folder) {
+  size_t folder_size = strlen(folder) + 1;
+  struct bulk *bulk = calloc(1, sizeof *bulk + folder_size);
+  if (!bulk)
+    return NULL;
+  memcpy(bulk->folder, folder, folder_size);
+  bulk->plan = *plan;
+  bulk->seed = keyhash_seed();
+  bulk->sorter = sorter_new(by_bytes(bulk), records_share(bulk), bulk->folder);
+  bulk->drops = sorter_new(false, drops_share(bulk), bulk->folder);
+  if (bulk->sorter && bulk->drops)
+    return bulk;
+  bulk_free(bulk);
+  return NULL;
 }
 
 void bulk_free(struct bulk *bulk) {
   if (!bulk)
     return;
-  for (struct chunk *chunk = bulk->chunks, *next; chunk; chunk = next) {
-    next = chunk->next;
-    free(chunk);
-  }
-  free(bulk->refs);
+  sorter_free(bulk->sorter);
+  sorter_free(bulk->drops);
+  free(bulk->kept.copy);
+  free(bulk->copies);
   free(bulk);
 }
 
-/* Room for @p size bytes that stay where they are, or NULL. */
-static void *allocate(struct bulk *bulk, size_t size) {
-  size_t align = _Alignof(struct record);
-  size = (size + align - 1) & ~(align - 1);
-  struct chunk *chunk = bulk->chunks;
-  if (!chunk || chunk->size - chunk->used < size) {
-    size_t room = size > chunk_size ? size : chunk_size;
-    chunk = malloc(sizeof *chunk + room);
-    if (!chunk)
-      return NULL;
-    chunk->used = 0;
-    chunk->size = room;
-    chunk->next = bulk->chunks;
-    bulk->chunks = chunk;
-  }
-  void *at = chunk->bytes + chunk->used;
-  chunk->used += size;
-  return at;
+static uint64_t number_of(const struct bulk *bulk, const char *key, size_t len) {
+  if (by_bytes(bulk))
+    return sort_number_of(key, len);
+  if (bulk->plan.order == DICTUM_ORDER_BUCKET)
+    return bulk->plan.bucket(bulk->plan.bucket_rock, key, len);
+  return keyhash(key, len, bulk->seed) >> 32; /* of 32 bits, which are sorted in half the time */
 }
 
-static bool grow(struct bulk *bulk) {
-  if (bulk->n < bulk->capacity)
-    return true;
-  size_t capacity = bulk->capacity ? bulk->capacity * 2 : 4096;
-  struct sort_ref *refs = reallocarray(bulk->refs, capacity, sizeof *refs);
-  if (!refs)
-    return false;
-  bulk->refs = refs;
-  bulk->capacity = capacity;
-  return true;
+/* Unknown lines are 0, and come last. */
+static uint64_t number_of_line(const struct record *record) {
+  return (uint64_t)record->line - 1;
 }
 
 dictum_status bulk_add(struct bulk *bulk, const dictum_entry *entry, dictum_dup dup,
                        dictum_error *err) {
-  if (entry->keylen > UINT32_MAX / 2 || entry->valuelen > UINT32_MAX / 2)
-    return error_set(err, DICTUM_INVALID, 0, "entry is too long");
-  size_t size = sizeof(struct record) + entry->keylen + entry->valuelen;
-  struct record *record = grow(bulk) ? allocate(bulk, size) : NULL;
-  if (!record)
-    return error_nomem(err);
-  record->line = entry->line;
-  record->keylen = (uint32_t)entry->keylen;
-  record->valuelen = (uint32_t)entry->valuelen;
-  record->dup = (uint8_t)dup;
-  if (entry->keylen > 0)
-    memcpy(record->bytes, entry->key, entry->keylen);
-  if (entry->valuelen > 0)
-    memcpy(record->bytes + entry->keylen, entry->value, entry->valuelen);
-  bulk->refs[bulk->n++] = (struct sort_ref){0, record};
+  dictum_status status = sorter_add(bulk->sorter, number_of(bulk, entry->key, entry->keylen), entry,
+                                    dup, err);
+  if (status != DICTUM_OK)
+    return status;
+  bulk->public.nrecs++;
+  bulk->public.nbytes += (uint64_t)entry->keylen + entry->valuelen;
   return DICTUM_OK;
 }
 
-static const unsigned char *key_bytes(const void *item, size_t *len) {
-  const struct record *record = item;
-  *len = record->keylen;
-  return (const unsigned char *)record->bytes;
-}
+/* ---- equal keys ----------------------------------------------------------------------------- */
 
-static bool same_key(const struct record *a, const struct record *b) {
-  return a->keylen == b->keylen && memcmp(a->bytes, b->bytes, a->keylen) == 0;
-}
-
-/* Records that were dropped with a word, with the one that they lost to. */
-struct dropped {
-  const struct record *record, *first;
-};
-
-struct drops {
-  struct dropped *list;
-  size_t n, capacity;
-  bool error;         /* one of them must not be */
-  bool out_of_memory; /* the list is not complete */
-};
-
-static void drop(struct drops *drops, const struct record *record, const struct record *first) {
-  drops->error |= record->dup == DICTUM_DUP_ERROR;
-  if (drops->n == drops->capacity) {
-    size_t capacity = drops->capacity ? drops->capacity * 2 : 64;
-    struct dropped *list = reallocarray(drops->list, capacity, sizeof *list);
-    if (!list) {
-      drops->out_of_memory = true;
-      return;
-    }
-    drops->list = list;
-    drops->capacity = capacity;
+static dictum_status hold(const struct bulk *bulk, struct held *held, uint64_t order,
+                          const struct record *record, dictum_error *err) {
+  held->order = order;
+  held->record = record;
+  if (sorter_is_in_memory(bulk->sorter))
+    return DICTUM_OK;
+  size_t size = record_size(record);
+  if (size > held->size) {
+    void *copy = realloc(held->copy, size * 2);
+    if (!copy)
+      return error_nomem(err);
+    held->copy = copy;
+    held->size = size * 2;
   }
-  drops->list[drops->n++] = (struct dropped){record, first};
+  memcpy(held->copy, record, size);
+  held->record = held->copy;
+  return DICTUM_OK;
 }
 
-/* Which of the equal keys refs[from..to) stays; they stand in the order of their coming. */
-static const struct record *settle_run(const struct sort_ref *refs, size_t from, size_t to,
-                                       struct drops *drops) {
-  const struct record *first = refs[from].item, *kept = first;
-  for (size_t i = from + 1; i < to; i++) {
-    const struct record *later = refs[i].item;
-    if (later->dup == DICTUM_DUP_REPLACE)
-      kept = later;
-    else if (later->dup != DICTUM_DUP_IGNORE)
-      drop(drops, later, first);
+static dictum_status drop(struct bulk *bulk, const struct record *record, uint64_t first_line,
+                          dictum_error *err) {
+  const dictum_entry dropped = {record->bytes, record->keylen, (const char *)&first_line,
+                                sizeof first_line, record->line};
+  bulk->error |= record->dup == DICTUM_DUP_ERROR;
+  return sorter_add(bulk->drops, record->line, &dropped, DICTUM_DUP_REFUSE, err);
+}
+
+/* What becomes of @p later, whose key was there before. @p tell: this is the first time round. */
+static dictum_status settle_one(struct bulk *bulk, uint64_t order, const struct record *later,
+                                uint64_t first_line, bool tell, dictum_error *err) {
+  uint64_t lost = (uint64_t)later->keylen + later->valuelen;
+  dictum_status status = DICTUM_OK;
+  if (later->dup == DICTUM_DUP_REPLACE) {
+    lost = (uint64_t)bulk->kept.record->keylen + bulk->kept.record->valuelen;
+    status = hold(bulk, &bulk->kept, order, later, err);
+  } else if (later->dup != DICTUM_DUP_IGNORE && tell) {
+    status = drop(bulk, later, first_line, err);
   }
-  return kept;
+  if (tell) {
+    bulk->public.nrecs--;
+    bulk->public.nbytes -= lost;
+  }
+  return status;
 }
 
-/* Several entries may share a line, or have none: settle_run() found them in the order of their
- * keys, and a stable sort keeps that order within a line. */
-static bool report(const struct drops *drops,
-                   void (*each)(void *rock, const struct bulk_duplicate *duplicate), void *rock) {
-  struct sort_ref *refs = reallocarray(NULL, drops->n * 2 + 1, sizeof *refs);
-  if (!refs)
-    return false;
-  for (size_t i = 0; i < drops->n; i++)
-    refs[i] = (struct sort_ref){drops->list[i].record->line, &drops->list[i]};
-  sort_by_number(refs, drops->n, refs + drops->n);
-  for (size_t i = 0; i < drops->n; i++) {
-    const struct dropped *dropped = refs[i].item;
-    const struct record *record = dropped->record;
-    const struct bulk_duplicate duplicate = {
-        {record->bytes, record->keylen}, record->line, dropped->first->line};
+/* Takes the next key and its equals, which stand in the order of their coming; `kept` is the one
+ * that stays. @return OK; END; any failure. */
+static dictum_status next_key(struct bulk *bulk, bool tell, dictum_error *err) {
+  uint64_t order;
+  const struct record *record = sorter_peek(bulk->sorter, &order);
+  if (!record)
+    return DICTUM_END;
+  const uint64_t first_line = record->line;
+  dictum_status status = hold(bulk, &bulk->kept, order, record, err);
+  while (status == DICTUM_OK) {
+    status = sorter_pop(bulk->sorter, err);
+    if (status != DICTUM_OK)
+      break;
+    record = sorter_peek(bulk->sorter, &order);
+    if (!record || order != bulk->kept.order || !record_same_key(record, bulk->kept.record))
+      break;
+    status = settle_one(bulk, order, record, first_line, tell, err);
+  }
+  return status;
+}
+
+/* ---- settling ------------------------------------------------------------------------------- */
+
+static dictum_entry entry_of(const struct record *record) {
+  return (dictum_entry){record->bytes, record->keylen, record->bytes + record->keylen,
+                        record->valuelen, record->line};
+}
+
+static dictum_status report(struct bulk *bulk,
+                            void (*each)(void *rock, const struct bulk_duplicate *duplicate),
+                            void *rock, dictum_error *err) {
+  const struct record *record;
+  uint64_t order;
+  dictum_status status = sorter_finish(bulk->drops, err);
+  while (status == DICTUM_OK && (record = sorter_peek(bulk->drops, &order)) != NULL) {
+    struct bulk_duplicate duplicate = {{record->bytes, record->keylen}, record->line, 0};
+    memcpy(&duplicate.first_line, record->bytes + record->keylen, sizeof duplicate.first_line);
     each(rock, &duplicate);
+    status = sorter_pop(bulk->drops, err);
   }
-  free(refs);
-  return true;
+  sorter_free(bulk->drops);
+  bulk->drops = NULL;
+  return status;
+}
+
+/* Each key once. @p by_line: where the kept ones go that do not stay where they are, or NULL. */
+static dictum_status settle_keys(struct bulk *bulk, struct sorter *by_line, dictum_error *err) {
+  const bool source = bulk->plan.order == DICTUM_ORDER_SOURCE;
+  const bool in_memory = sorter_is_in_memory(bulk->sorter);
+  dictum_status status;
+  while ((status = next_key(bulk, true, err)) == DICTUM_OK) {
+    const struct held *kept = &bulk->kept;
+    if (in_memory) {
+      sorter_keep(bulk->sorter, source ? number_of_line(kept->record) : kept->order, kept->record);
+      continue;
+    }
+    if (!by_line)
+      continue;
+    const dictum_entry entry = entry_of(kept->record);
+    status = sorter_add(by_line, number_of_line(kept->record), &entry, DICTUM_DUP_REPLACE, err);
+    if (status != DICTUM_OK)
+      return status;
+  }
+  return status == DICTUM_END ? DICTUM_OK : status;
+}
+
+/* The records in the order of their lines, each key once, where they were by hash of it. */
+static dictum_status settle_by_line(struct bulk *bulk, dictum_error *err) {
+  struct sorter *by_line = sorter_new(false, records_share(bulk), bulk->folder);
+  if (!by_line)
+    return error_nomem(err);
+  dictum_status status = settle_keys(bulk, by_line, err);
+  sorter_free(bulk->sorter);
+  bulk->sorter = by_line;
+  return status == DICTUM_OK ? sorter_finish(by_line, err) : status;
+}
+
+static dictum_status settle(struct bulk *bulk, dictum_error *err) {
+  dictum_status status = sorter_finish(bulk->sorter, err);
+  if (status != DICTUM_OK)
+    return status;
+  const bool source = bulk->plan.order == DICTUM_ORDER_SOURCE;
+  if (source && !sorter_is_in_memory(bulk->sorter))
+    return settle_by_line(bulk, err);
+  status = settle_keys(bulk, NULL, err);
+  if (status != DICTUM_OK)
+    return status;
+  return source ? sorter_resort(bulk->sorter, err) : sorter_rewind(bulk->sorter, err);
 }
 
 dictum_status bulk_settle(struct bulk *bulk,
                           void (*each)(void *rock, const struct bulk_duplicate *duplicate),
                           void *rock, dictum_error *err) {
-  struct sort_ref *spare = reallocarray(NULL, bulk->n ? bulk->n : 1, sizeof *spare);
-  if (!spare)
-    return error_nomem(err);
-  sort_by_bytes(bulk->refs, bulk->n, spare, key_bytes);
-  free(spare);
-  struct drops drops = {0};
-  size_t kept = 0;
-  for (size_t from = 0, to; from < bulk->n; from = to) {
-    for (to = from + 1; to < bulk->n && same_key(bulk->refs[from].item, bulk->refs[to].item); to++)
-      ;
-    const struct record *record = settle_run(bulk->refs, from, to, &drops);
-    bulk->public.nbytes += (uint64_t)record->keylen + record->valuelen;
-    bulk->refs[kept++] = (struct sort_ref){0, record};
-  }
-  bulk->n = kept;
-  bulk->public.nrecs = kept;
-  bool complete = !drops.out_of_memory && (drops.n == 0 || report(&drops, each, rock));
-  free(drops.list);
-  if (!complete)
-    return error_nomem(err);
-  return drops.error ? error_set(err, DICTUM_EXISTS, 0, "duplicate entries") : DICTUM_OK;
+  dictum_status status = settle(bulk, err);
+  if (status == DICTUM_OK)
+    status = report(bulk, each, rock, err);
+  if (status != DICTUM_OK)
+    return status;
+  return bulk->error ? error_set(err, DICTUM_EXISTS, 0, "duplicate entries") : DICTUM_OK;
 }
 
 uint64_t bulk_count(const struct bulk *bulk) {
-  return bulk->n;
+  return bulk->public.nrecs;
+}
+
+/* ---- handing out ---------------------------------------------------------------------------- */
+
+static dictum_rec rec_of(const char *bytes, const struct record *record) {
+  return (dictum_rec){{bytes, record->keylen}, {bytes + record->keylen, record->valuelen}};
+}
+
+static dictum_status give_from_memory(struct bulk *bulk, size_t *n, dictum_error *err) {
+  const struct record *record;
+  uint64_t order;
+  (void)err;
+  for (*n = 0; *n < handed_out_at_once; ++*n) {
+    record = sorter_peek(bulk->sorter, &order);
+    if (!record)
+      break;
+    bulk->window[*n] = rec_of(record->bytes, record);
+    sorter_pop(bulk->sorter, err);
+  }
+  return DICTUM_OK;
+}
+
+/* Copies `kept` behind the others. *fits is false when there is no room; one always has it. */
+static dictum_status copy_kept(struct bulk *bulk, size_t *used, bool *fits, dictum_error *err) {
+  const struct record *record = bulk->kept.record;
+  const size_t size = (size_t)record->keylen + record->valuelen;
+  *fits = *used + size <= bulk->copies_size;
+  if (!*fits && *used == 0) {
+    size_t room = size > copied_at_once ? size : copied_at_once;
+    free(bulk->copies);
+    bulk->copies = malloc(room);
+    bulk->copies_size = bulk->copies ? room : 0;
+    if (!bulk->copies)
+      return error_nomem(err);
+    *fits = true;
+  }
+  if (*fits)
+    memcpy(bulk->copies + *used, record->bytes, size);
+  return DICTUM_OK;
+}
+
+static dictum_status give_copies(struct bulk *bulk, size_t *n, dictum_error *err) {
+  size_t used = 0;
+  for (*n = 0; *n < handed_out_at_once; ++*n) {
+    dictum_status status = bulk->kept_waits ? DICTUM_OK : next_key(bulk, false, err);
+    if (status != DICTUM_OK)
+      return status == DICTUM_END ? DICTUM_OK : status;
+    bool fits;
+    status = copy_kept(bulk, &used, &fits, err);
+    bulk->kept_waits = !fits;
+    if (status != DICTUM_OK || !fits)
+      return status;
+    bulk->window[*n] = rec_of(bulk->copies + used, bulk->kept.record);
+    used += (size_t)bulk->kept.record->keylen + bulk->kept.record->valuelen;
+  }
+  return DICTUM_OK;
 }
 
 static dictum_status give(dictum_bulk *public, const dictum_rec **recs, size_t *n,
                           dictum_error *err) {
-  (void)err;
   struct bulk *bulk = (struct bulk *)public;
-  size_t left = bulk->n - bulk->next;
-  *n = left < handed_out_at_once ? left : handed_out_at_once;
-  *recs = bulk->window;
   if (bulk->progress)
-    bulk->progress(bulk->progress_rock, bulk->next, bulk->n);
-  if (*n == 0)
-    return DICTUM_END;
-  for (size_t i = 0; i < *n; i++) {
-    const struct record *record = bulk->refs[bulk->next + i].item;
-    bulk->window[i] = (dictum_rec){{record->bytes, record->keylen},
-                                   {record->bytes + record->keylen, record->valuelen}};
-  }
-  bulk->next += *n;
-  return DICTUM_OK;
+    bulk->progress(bulk->progress_rock, bulk->done, bulk->public.nrecs);
+  *recs = bulk->window;
+  dictum_status status = sorter_is_in_memory(bulk->sorter) ? give_from_memory(bulk, n, err)
+                                                           : give_copies(bulk, n, err);
+  if (status != DICTUM_OK)
+    return status;
+  bulk->done += *n;
+  return *n > 0 ? DICTUM_OK : DICTUM_END;
 }
 
-dictum_status bulk_order(struct bulk *bulk, uint32_t order,
-                         uint64_t (*bucket)(void *rock, const char *key, size_t len, uint64_t n),
-                         void *bucket_rock, bulk_progress *progress, void *progress_rock,
-                         dictum_bulk **out, dictum_error *err) {
-  /* ORDER_ANY gets them by key too: they are sorted already. */
-  bool by_bucket = order == DICTUM_ORDER_BUCKET && bucket;
-  if (by_bucket || order == DICTUM_ORDER_SOURCE) {
-    struct sort_ref *spare = reallocarray(NULL, bulk->n ? bulk->n : 1, sizeof *spare);
-    if (!spare)
-      return error_nomem(err);
-    for (size_t i = 0; i < bulk->n; i++) {
-      const struct record *record = bulk->refs[i].item;
-      bulk->refs[i].order = by_bucket ? bucket(bucket_rock, record->bytes, record->keylen, bulk->n)
-                                      : record->line - 1; /* 0, which is none, comes last */
-    }
-    sort_by_number(bulk->refs, bulk->n, spare);
-    free(spare);
-  }
+dictum_bulk *bulk_hand_out(struct bulk *bulk, bulk_progress *progress, void *progress_rock) {
   bulk->progress = progress;
   bulk->progress_rock = progress_rock;
   bulk->public.size = sizeof bulk->public;
   bulk->public.next = give;
-  *out = &bulk->public;
-  return DICTUM_OK;
+  return &bulk->public;
 }

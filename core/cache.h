@@ -42,7 +42,7 @@ dictum_status cache_put(struct node *node, void *txn, const dictum_rec *rec, uin
                         dictum_error *err);
 dictum_status cache_del(struct node *node, void *txn, const char *key, size_t len,
                         dictum_error *err);
-uint64_t cache_bucket(struct node *node, void *txn, const char *key, size_t len, uint64_t nrecs);
+uint64_t cache_bucket(struct node *node, void *txn, const char *key, size_t len);
 dictum_status cache_load(struct node *node, void *txn, dictum_bulk *bulk, dictum_error *err);
 dictum_status cache_commit(struct node *node, void *txn, dictum_error *err);
 void cache_abort(struct node *node, void *txn);

@@ -67,10 +67,9 @@ dictum_status cache_del(struct node *node, void *opaque, const char *key, size_t
   return status == DICTUM_OK ? pass_del(node, txn->members, key, len, err) : status;
 }
 
-uint64_t cache_bucket(struct node *node, void *opaque, const char *key, size_t len,
-                      uint64_t nrecs) {
+uint64_t cache_bucket(struct node *node, void *opaque, const char *key, size_t len) {
   struct cache_txn *txn = opaque;
-  return pass_bucket(node, txn->members, key, len, nrecs);
+  return pass_bucket(node, txn->members, key, len);
 }
 
 dictum_status cache_load(struct node *node, void *opaque, dictum_bulk *bulk, dictum_error *err) {

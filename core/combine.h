@@ -94,7 +94,7 @@ dictum_status pass_put(struct node *node, void *txn, const dictum_rec *rec, uint
 dictum_status pass_del(struct node *node, void *txn, const char *key, size_t len,
                        dictum_error *err);
 uint32_t pass_load_order(const struct node *node);
-uint64_t pass_bucket(struct node *node, void *txn, const char *key, size_t len, uint64_t nrecs);
+uint64_t pass_bucket(struct node *node, void *txn, const char *key, size_t len);
 dictum_status pass_load(struct node *node, void *txn, dictum_bulk *bulk, dictum_error *err);
 dictum_status pass_commit(struct node *node, void *txn, dictum_error *err);
 void pass_abort(struct node *node, void *txn);

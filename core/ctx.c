@@ -11,6 +11,7 @@
 #include "load.h"
 
 enum { default_timeout_ms = 5000, default_retry_min_ms = 500, default_retry_max_ms = 60000 };
+enum { default_build_memory = 256 << 20 };
 
 static const dictum_registry compiled_in = {PACKAGE_REGISTRY_FILE, PACKAGE_PLUGIN_DIR, 0};
 
@@ -214,6 +215,8 @@ static dictum_ctx_opts complete_opts(const dictum_ctx_opts *given) {
     opts.retry_min_ms = default_retry_min_ms;
   if (opts.retry_max_ms == 0)
     opts.retry_max_ms = default_retry_max_ms;
+  if (opts.build_memory == 0)
+    opts.build_memory = default_build_memory;
   return opts;
 }
 
@@ -248,6 +251,7 @@ dictum_status dictum_ctx_new(dictum_ctx **out, const dictum_ctx_opts *given, dic
   ctx->timeout_ms = opts.timeout_ms;
   ctx->retry_min_ms = opts.retry_min_ms;
   ctx->retry_max_ms = opts.retry_max_ms;
+  ctx->build_memory = opts.build_memory;
   forklock_init(&ctx->lock);
   ctx->registries = registry_set_new(opts.registries, opts.nregistries);
   bool complete = ctx->registries != NULL;

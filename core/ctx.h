@@ -27,6 +27,7 @@ struct dictum_ctx {
   int64_t (*clock)(void *rock); /**< NULL: CLOCK_MONOTONIC */
   void *clock_rock;
   uint32_t timeout_ms, retry_min_ms, retry_max_ms;
+  uint64_t build_memory;
   struct registry_set *registries;
   struct forklock lock; /**< guards registries and types */
   struct type *types;   /**< in the order in which they are found */

@@ -42,7 +42,7 @@ struct node_ops {
                        dictum_error *err);
   /** In which order load() wants the records, and the bucket when it is ORDER_BUCKET. */
   uint32_t (*load_order)(const struct node *node);
-  uint64_t (*bucket)(struct node *node, void *txn, const char *key, size_t len, uint64_t nrecs);
+  uint64_t (*bucket)(struct node *node, void *txn, const char *key, size_t len);
   dictum_status (*load)(struct node *node, void *txn, dictum_bulk *bulk, dictum_error *err);
   dictum_status (*commit)(struct node *node, void *txn, dictum_error *err);
   void (*abort)(struct node *node, void *txn);

@@ -58,9 +58,9 @@ uint32_t pass_load_order(const struct node *node) {
   return member->ops->load_order(member);
 }
 
-uint64_t pass_bucket(struct node *node, void *txn, const char *key, size_t len, uint64_t nrecs) {
+uint64_t pass_bucket(struct node *node, void *txn, const char *key, size_t len) {
   struct node *member = member_of(node);
-  return member->ops->bucket(member, txn, key, len, nrecs);
+  return member->ops->bucket(member, txn, key, len);
 }
 
 dictum_status pass_load(struct node *node, void *txn, dictum_bulk *bulk, dictum_error *err) {

@@ -59,6 +59,14 @@ void sort_by_number(struct sort_ref *refs, size_t n, struct sort_ref *spare) {
     memcpy(refs, from, n * sizeof *refs);
 }
 
+/* Strings lie anywhere: what will be looked at soon is fetched meanwhile. */
+enum { ahead = 16 };
+
+static void fetch_ahead(const struct sort_ref *refs, size_t n, size_t i) {
+  if (i + ahead < n)
+    __builtin_prefetch(refs[i + ahead].item);
+}
+
 /* The eight bytes at @p depth as a number that sorts like them; missing bytes count as 0. */
 static uint64_t eight_bytes(const unsigned char *bytes, size_t len, size_t depth) {
   unsigned char part[8] = {0};
@@ -103,6 +111,7 @@ static void insert_by_bytes(struct sort_ref *refs, size_t n, size_t depth, sort_
 static void fill_orders(struct sort_ref *refs, size_t n, size_t depth, sort_bytes *bytes) {
   for (size_t i = 0; i < n; i++) {
     size_t len;
+    fetch_ahead(refs, n, i);
     const unsigned char *p = bytes(refs[i].item, &len);
     refs[i].order = eight_bytes(p, len, depth);
   }
@@ -171,7 +180,21 @@ static void sort_from(struct sort_ref *refs, size_t n, struct sort_ref *spare, s
   sort_runs(refs, n, spare, depth, bytes);
 }
 
-void sort_by_bytes(struct sort_ref *refs, size_t n, struct sort_ref *spare, sort_bytes *bytes) {
-  if (n > 1)
-    sort_from(refs, n, spare, 0, bytes);
+uint64_t sort_number_of(const void *bytes, size_t len) {
+  return eight_bytes(bytes, len, 0);
+}
+
+void sort_by_number_then_bytes(struct sort_ref *refs, size_t n, struct sort_ref *spare, bool prefix,
+                               sort_bytes *bytes) {
+  sort_by_number(refs, n, spare);
+  for (size_t start = 0, end; start < n; start = end) {
+    const uint64_t order = refs[start].order;
+    for (end = start + 1; end < n && refs[end].order == order; end++)
+      ;
+    if (end == start + 1)
+      continue;
+    sort_from(refs + start, end - start, spare, prefix ? 8 : 0, bytes);
+    for (size_t i = start; i < end; i++)
+      refs[i].order = order;
+  }
 }

@@ -19,8 +19,13 @@ void sort_by_number(struct sort_ref *refs, size_t n, struct sort_ref *spare);
 /** Gives the bytes that @p item is sorted by. */
 typedef const unsigned char *sort_bytes(const void *item, size_t *len);
 
-/** Sorts by bytes, a prefix before what it begins, equal ones staying as they are. Overwrites
- * `order`. @p spare has room for @p n as well. */
-void sort_by_bytes(struct sort_ref *refs, size_t n, struct sort_ref *spare, sort_bytes *bytes);
+/** The first eight of @p bytes as a number that sorts like them. */
+uint64_t sort_number_of(const void *bytes, size_t len);
+
+/** Sorts by `order`, and then by bytes, a prefix before what it begins, equal ones staying as they
+ * are. @p spare has room for @p n as well.
+ * @param prefix  `order` is sort_number_of() the bytes */
+void sort_by_number_then_bytes(struct sort_ref *refs, size_t n, struct sort_ref *spare, bool prefix,
+                               sort_bytes *bytes);
 
 #endif

@@ -5,6 +5,7 @@
  * The new content is gathered here first and handed to the plugin at commit,
  * each key once and in the order in which its kind of file is written fastest.
  */
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,19 +30,51 @@ static void txn_free(dictum_txn *txn) {
   free(txn);
 }
 
+static uint64_t bucket_of(void *rock, const char *key, size_t len) {
+  dictum_txn *txn = rock;
+  struct node *node = txn->table->node;
+  return node->ops->bucket(node, txn->nodes, key, len);
+}
+
+/* Beside the table: there is room for it, and so for what it is made of. What is under the folder
+ * of temporary files may be memory. */
+static struct bulk *new_bulk(dictum_txn *txn) {
+  dictum_table *table = txn->table;
+  const struct bulk_plan plan = {table->node->ops->load_order(table->node), bucket_of, txn,
+                                 table->ctx->build_memory};
+  dictum_table_info info = {.size = sizeof info};
+  dictum_table_describe(table, &info);
+  if (!info.file) {
+    const char *folder = secure_getenv("TMPDIR");
+    return bulk_new(&plan, folder ? folder : "/var/tmp");
+  }
+  char *path = realpath(info.file, NULL); /* it may be a link to a file elsewhere */
+  if (!path)
+    path = strdup(info.file);
+  struct bulk *bulk = path ? bulk_new(&plan, dirname(path)) : NULL;
+  free(path);
+  return bulk;
+}
+
 static dictum_status begin(dictum_txn *txn, dictum_txn_mode mode, uint32_t file_mode,
                            dictum_error *err) {
   dictum_table *table = txn->table;
   if (!(table->flags & DICTUM_OPEN_WRITE))
     return error_set(err, DICTUM_INVALID, 0, "table was not opened for writing");
-  if (mode == DICTUM_TXN_REPLACE_ALL && !(txn->bulk = bulk_new()))
-    return error_nomem(err);
   const dictum_txn_args args = {
       .size = sizeof args,
       .mode = mode,
       .file_mode = file_mode ? file_mode : default_file_mode,
       .deadline_ns = ctx_deadline_ns(table->ctx, atomic_load(&table->timeout_ms))};
-  return table->node->ops->txn_begin(table->node, &args, &txn->nodes, err);
+  const struct node_ops *ops = table->node->ops;
+  dictum_status status = ops->txn_begin(table->node, &args, &txn->nodes, err);
+  if (status != DICTUM_OK || mode != DICTUM_TXN_REPLACE_ALL)
+    return status;
+  txn->bulk = new_bulk(txn);
+  if (txn->bulk)
+    return DICTUM_OK;
+  ops->abort(table->node, txn->nodes);
+  return error_nomem(err);
 }
 
 dictum_status dictum_txn_begin(dictum_table *table, dictum_txn_mode mode, uint32_t file_mode,
@@ -119,21 +152,14 @@ static void tell_duplicate(void *rock, const struct bulk_duplicate *duplicate) {
                   (int)(duplicate->key.n < 1000 ? duplicate->key.n : 1000), duplicate->key.p);
 }
 
-static uint64_t bucket_of(void *rock, const char *key, size_t len, uint64_t n) {
-  dictum_txn *txn = rock;
-  struct node *node = txn->table->node;
-  return node->ops->bucket(node, txn->nodes, key, len, n);
-}
-
 static dictum_status load(dictum_txn *txn, dictum_error *err) {
   struct node *node = txn->table->node;
   const dictum_ctx *ctx = txn->table->ctx;
-  dictum_bulk *ordered;
   dictum_status status = bulk_settle(txn->bulk, tell_duplicate, txn->table, err);
-  if (status == DICTUM_OK)
-    status = bulk_order(txn->bulk, node->ops->load_order(node), bucket_of, txn, ctx->progress,
-                        ctx->progress_rock, &ordered, err);
-  return status == DICTUM_OK ? node->ops->load(node, txn->nodes, ordered, err) : status;
+  if (status != DICTUM_OK)
+    return status;
+  dictum_bulk *content = bulk_hand_out(txn->bulk, ctx->progress, ctx->progress_rock);
+  return node->ops->load(node, txn->nodes, content, err);
 }
 
 dictum_status dictum_txn_commit(dictum_txn *txn, dictum_error *err) {

@@ -57,7 +57,7 @@ _dictum() {
     '') _dictum_words "$shared $table --version" "$cur" ;;
     get | list | del) _dictum_words "$shared $table --json --null" "$cur" ;;
     put) _dictum_words "$shared $table --json --null --duplicates" "$cur" ;;
-    build) _dictum_words "$shared $table --json --aliases --duplicates --mode --strict" "$cur" ;;
+    build) _dictum_words "$shared $table --json --aliases --duplicates --memory --mode --strict" "$cur" ;;
     types) _dictum_words "$shared --json --options" "$cur" ;;
     *) _dictum_words "$shared" "$cur" ;;
     esac

@@ -192,9 +192,13 @@ typedef struct dictum_ctx_opts {
    * @p total entries are stored. The same limits as for `event`. NULL: none. */
   void (*progress)(void *rock, uint64_t done, uint64_t total);
   void *progress_rock;
+  /** Bytes of memory that a REPLACE_ALL may take, about, the rest of its entries going to files
+   * without a name in the table's folder, or in that of the process's temporary files ($TMPDIR,
+   * else /var/tmp) for a table without one. The largest entry comes on top of it. 0: 256 MiB. */
+  uint64_t build_memory;
 } dictum_ctx_opts;
 #define DICTUM_CTX_OPTS_INIT                                                                       \
-  { sizeof(dictum_ctx_opts), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL }
+  { sizeof(dictum_ctx_opts), NULL, NULL, NULL, NULL, NULL, 0, 0, 0, 0, NULL, NULL, NULL, NULL, 0 }
 #define DICTUM_NO_TIMEOUT UINT32_MAX
 
 /** Returns the registry that is compiled in, to be listed beside others. Never NULL. */

@@ -245,8 +245,9 @@ typedef struct dictum_type {
   /** Frees @p txn, whatever the answer. */
   dictum_status (*commit)(void *txn, dictum_error *err);
   void (*abort)(void *txn);
-  /** ORDER_BUCKET: where @p key goes in a table of @p nrecs records. */
-  uint64_t (*bucket)(void *txn, const char *key, size_t len, uint64_t nrecs);
+  /** ORDER_BUCKET: a number that sorts keys by the place where they go. Asked for each key as it
+   * comes, when nobody knows how many records there will be. */
+  uint64_t (*bucket)(void *txn, const char *key, size_t len);
 } dictum_type;
 
 /** The descriptor. Constant data; no code runs before open(). */

@@ -84,6 +84,6 @@ dictum_status bdb_del(void *txn, const char *key, size_t len, dictum_error *err)
 dictum_status bdb_load(void *txn, dictum_bulk *bulk, dictum_error *err);
 dictum_status bdb_commit(void *txn, dictum_error *err);
 void bdb_abort(void *txn);
-uint64_t bdb_bucket(void *txn, const char *key, size_t len, uint64_t nrecs);
+uint64_t bdb_bucket(void *txn, const char *key, size_t len);
 
 #endif

@@ -241,9 +241,8 @@ dictum_status bdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
   return load_all(txn, bulk, err);
 }
 
-uint64_t bdb_bucket(void *rock, const char *key, size_t len, uint64_t nrecs) {
+uint64_t bdb_bucket(void *rock, const char *key, size_t len) {
   const struct bdb_txn *txn = rock;
-  (void)nrecs;
   return bdb_bucket_order(bdb_hash(key, len, tablefile_writes_nul(&txn->table->file)));
 }
 

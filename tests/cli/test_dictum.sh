@@ -99,6 +99,12 @@ run put "$colours" key
 said 64 'expected TABLE KEY VALUE' "put without a value"
 run build --mode 0999 hash:x
 said 64 'bad --mode' "a mode that is not octal"
+for size in 0 x 12X 1KK '' -1 99999999999999999; do
+  run build --memory="$size" hash:x
+  said 64 'bad --memory' "a wrong size for --memory: '$size'"
+done
+DICTUM_BUILD_MEMORY=some run build hash:x
+said 78 'DICTUM_BUILD_MEMORY: bad size "some"' "a wrong size in the environment"
 run build --duplicates=some hash:x
 said 64 'bad --duplicates' "a wrong word for --duplicates"
 
@@ -252,6 +258,14 @@ test_build() {
   run build "$type:virtual" -
   run list "$type:virtual"
   expect 0 "$(printf 'from\tstdin')" "build from standard input"
+  seq -f "key%.0f@example.org value" 3000 -1 0 | sed p >large
+  run build "$type:roomy" large
+  cp err all
+  for memory in 1 100K; do
+    run build --memory=$memory "$type:tight" large
+    [ "$status" -eq 0 ] && cmp -s all err && cmp -s "$(echo roomy.*)" "$(echo tight.*)"
+    result $? "build in $memory of memory: the same table and messages"
+  done
   run build --json --duplicates=ignore "$type:virtual"
   [ "$status" -eq 0 ] &&
     grep -q '^{"table":"'$type':virtual","status":"ok","entries":2,"duplicates":1,"skipped":0,"file":"virtual\.' out

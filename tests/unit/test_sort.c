@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* test_sort.c - both sorts against qsort(3), on random and on awkward keys. */
+/* test_sort.c - the sorts against qsort(3), on random and on awkward keys. */
 #include "unit.h"
 
 #include <stdlib.h>
@@ -12,6 +12,7 @@ struct item {
   unsigned char *bytes;
   size_t len;
   size_t place;
+  uint64_t number; /* that it is sorted by before its bytes */
 };
 
 static const unsigned char *item_bytes(const void *item, size_t *len) {
@@ -22,6 +23,8 @@ static const unsigned char *item_bytes(const void *item, size_t *len) {
 
 static int compare(const void *a, const void *b) {
   const struct item *left = a, *right = b;
+  if (left->number != right->number)
+    return left->number < right->number ? -1 : 1;
   size_t common = left->len < right->len ? left->len : right->len;
   int order = common ? memcmp(left->bytes, right->bytes, common) : 0;
   if (order == 0)
@@ -50,25 +53,38 @@ static void set(struct item *items, size_t i, const void *bytes, size_t len) {
   items[i].place = i;
 }
 
-/* Sorts @p items and releases them. */
-static void check(struct item *items, size_t n) {
+/* Sorts @p items by the first eight bytes as a number, or by the number that each has. */
+static void check_by(struct item *items, size_t n, bool prefix) {
   struct sort_ref *refs = calloc(n + 1, sizeof *refs), *spare = calloc(n + 1, sizeof *spare);
   struct item *expected = new_items(n);
   assert_non_null(refs);
   assert_non_null(spare);
   for (size_t i = 0; i < n; i++)
-    refs[i].item = &items[i];
+    refs[i] = (struct sort_ref){
+        prefix ? sort_number_of(items[i].bytes, items[i].len) : items[i].number, &items[i]};
   memcpy(expected, items, n * sizeof *items);
   qsort(expected, n, sizeof *expected, compare);
-  sort_by_bytes(refs, n, spare, item_bytes);
-  for (size_t i = 0; i < n; i++)
-    assert_int_equal(((const struct item *)refs[i].item)->place, expected[i].place);
-  for (size_t i = 0; i < n; i++)
-    free(items[i].bytes);
-  free(items);
+  sort_by_number_then_bytes(refs, n, spare, prefix, item_bytes);
+  for (size_t i = 0; i < n; i++) {
+    const struct item *item = refs[i].item;
+    assert_int_equal(item->place, expected[i].place);
+    assert_int_equal(refs[i].order, prefix ? sort_number_of(item->bytes, item->len) : item->number);
+  }
   free(expected);
   free(refs);
   free(spare);
+}
+
+/* Sorts @p items in every way and releases them. */
+static void check(struct item *items, size_t n) {
+  check_by(items, n, true);
+  check_by(items, n, false);
+  for (size_t i = 0; i < n; i++)
+    items[i].number = i * 7 % 5 + (uint64_t)(i % 3) * UINT64_C(0x8000000000);
+  check_by(items, n, false);
+  for (size_t i = 0; i < n; i++)
+    free(items[i].bytes);
+  free(items);
 }
 
 /* Insertion and counting take over from each other in between. */
