@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What -b, -h and -m make of messages, the worse the better: as the system's postmap does.
 
-usage: test_messages.py [--seed N] [--messages N]
+usage: test_messages.py [--seed N] [--messages N] [--message N]
 
-A failure shows the seed, the message and both answers; the same seed makes the same messages.
+The same seed makes the same messages. A failure shows the command that asks for one of them again,
+and what is left of it once it is shrunk.
 Messages have nothing in them of what is known to differ:
 - Postfix loses a last line without a newline when its last byte is 0xff.
 """
@@ -18,10 +19,12 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from pair import THEIR_POSTMAP, Pair  # noqa: E402
-from tap import check, require, run, same  # noqa: E402
+from shrink import again, shrunk  # noqa: E402
+from tap import Fault, check, require, run, same  # noqa: E402
 
 MESSAGES = 1200
 AT_ONCE = 4
+SHOWN = 3  # of those that fail, each shrunk
 # Each message is read in the mode that has it all, and in one of the others.
 WHOLE = "-hbm"
 MODES = ("-h", "-b", "-hb", "-hm", "-bm")
@@ -172,36 +175,50 @@ class Comparison:
         (self.narrow / "main.cf").write_text("compatibility_level = 3.6\n" + NARROW)
         self.tables = {name: f"regexp:{pair.source(name, rules)}" for name, rules in TABLES.items()}
 
-    def answers(self, number):
-        """@return for each mode: its words, and what each side says"""
+    def modes(self, number):
+        """@return for each mode of a message, the words of its command"""
         rng = random.Random(f"{self.seed}.{number}.asked")
-        message = message_of(self.seed, number)
         config = ["-c", str(self.narrow)] if rng.random() < 0.3 else []
         for mode in (WHOLE, rng.choice(MODES)):
             tables = ["everything"] if rng.random() < 0.9 else rng.sample(list(TABLES), 2)
-            words = [*config, mode, "-q", "-", *(self.tables[t] for t in tables)]
-            yield words, [side.run(*words, given=message) for side in self.pair.sides]
+            yield [*config, mode, "-q", "-", *(self.tables[t] for t in tables)]
+
+    def ask(self, words, message):
+        """@return whether something was found; raises a Fault when the two sides differ"""
+        ours, theirs = (side.run(*words, given=message) for side in self.pair.sides)
+        if ours != theirs:
+            differ = [what for what, one, other in zip(("status", "output", "messages"), ours, theirs)
+                      if one != other]
+            raise Fault(f"{' and '.join(differ)}: {' '.join(words)}\n"
+                        f"ours   {ours!r}\ntheirs {theirs!r}")
+        return theirs[0] == 0
 
     def compare(self, number):
+        """@return whether something was found; then None, or the number, the words and the fault"""
         found = False
-        for words, (ours, theirs) in self.answers(number):
-            if ours != theirs:
-                return (f"--seed {self.seed}, message {number}, {' '.join(words)}\n"
-                        f"message {message_of(self.seed, number)!r}\n"
-                        f"ours   {ours!r}\ntheirs {theirs!r}"), found
-            found = found or theirs[0] == 0
-        return None, found
+        for words in self.modes(number):
+            try:
+                found = self.ask(words, message_of(self.seed, number)) or found
+            except Fault as fault:
+                return found, (number, words, fault)
+        return found, None
+
+    def explain(self, number, words, fault):
+        return shrunk(lambda message: self.ask(words, message), message_of(self.seed, number), fault,
+                      again("--seed", self.seed, "--message", number))
 
 
-def random_messages(seed, count):
+def random_messages(seed, numbers):
     with Pair() as pair:
         comparison = Comparison(pair, seed)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            results = list(pool.map(comparison.compare, range(count)))
-        faults = [fault for fault, _ in results if fault]
-        check(not faults, f"{len(faults)} of {count} messages are read otherwise:\n"
-              + "\n".join(faults[:5]))
-        check(sum(found for _, found in results) > count * 0.8, "hardly anything was found")
+            results = list(pool.map(comparison.compare, numbers))
+        faults = [fault for _, fault in results if fault]
+        check(not faults, f"{len(faults)} of {len(numbers)} messages are read otherwise: "
+              f"{[fault[0] for fault in faults]!r:.200}\n"
+              + "\n".join(comparison.explain(*fault) for fault in faults[:SHOWN]))
+        check(sum(found for found, _ in results) > len(numbers) * 0.8 or len(numbers) == 1,
+              "hardly anything was found")
 
 
 def long_lines():
@@ -219,11 +236,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", default=os.environ.get("SEED", str(random.randrange(10 ** 9))))
     parser.add_argument("--messages", type=int, default=MESSAGES)
+    parser.add_argument("--message", type=int, help="no other")
     wanted = parser.parse_args()
     require(THEIR_POSTMAP)
     print(f"# --seed {wanted.seed}", flush=True)
-    run([(f"{wanted.messages} messages, seed {wanted.seed}",
-          lambda: random_messages(wanted.seed, wanted.messages)),
+    numbers = range(wanted.messages) if wanted.message is None else [wanted.message]
+    run([(f"{len(numbers)} messages, seed {wanted.seed}",
+          lambda: random_messages(wanted.seed, numbers)),
          ("long lines", long_lines)])
 
 

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Random command lines of postmap and postalias do what the system's do.
 
-usage: test_switches.py [--seed N] [--cases N] [--seconds N]
+usage: test_switches.py [--seed N] [--cases N] [--seconds N] [--case N]
 
 Each case is a table and a few commands for it, with random switches, operands and input. Output,
 messages, exit status and what is in the table in the end are compared. `differences` beside this
 file names where Postfix 3.7 is known to differ, and is applied to both sides.
-A failure shows the seed and all of the case; the same seed makes the same cases. No case begins
-when the time is up.
+The same seed makes the same cases. A failure shows the command that does one of them again, and what
+is left of it once it is shrunk. No case begins when the time is up.
 """
 
 import argparse
@@ -18,15 +18,18 @@ import pathlib
 import random
 import re
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from pair import SUFFIX, THEIR_POSTALIAS, THEIR_POSTMAP, Pair  # noqa: E402
-from tap import check, require, run  # noqa: E402
+from shrink import again, shrunk  # noqa: E402
+from tap import Fault, check, require, run  # noqa: E402
 
 CASES = 1500  # of one to four commands
 SECONDS = 40
+SHOWN = 2  # of those that fail, each shrunk, which takes time
 AT_ONCE = 24  # Postfix sleeps for a second after each fatal error
 COMMANDS = {"postmap": "bfFhmnNopruUvw", "postalias": "fnNopruvw"}
 
@@ -175,44 +178,39 @@ def read_differences(path):
 
 
 class Comparison:
-    def __init__(self, pair, seed, until=float("inf")):
+    def __init__(self, pair, program, kind):
         self.pair = pair
-        self.seed = seed
-        self.until = until
-        self.done = []
+        self.program = program
+        self.kind = kind
         self.rules = read_differences(HERE / "differences")
 
-    def case(self, number):
-        return Maker(random.Random(f"{self.seed}.{number}")).case()
-
-    def perform(self, side, number):
+    def perform(self, side, case):
         """@return for each command what it did, and then what is in the table"""
-        maker = Maker(random.Random(f"{self.seed}.{number}"))
-        kind, files, commands = maker.case()
+        files, commands = case
         # Both folders have names of the same length.
-        home = self.pair.home / f"{side.name:_<6}{number}"
-        home.mkdir()
-        place = re.compile(b"TABLE|RULES|OTHER|FILE")
+        with tempfile.TemporaryDirectory(prefix=f"{side.name:_<6}", dir=self.pair.home) as home:
+            os.chmod(home, 0o755)
+            place = re.compile(b"TABLE|RULES|OTHER|FILE")
 
-        def placed(text):
-            return place.sub(lambda m: os.fsencode(home) + b"/" + m.group().lower(), text)
-        for name, data in files.items():
-            (home / name.lower()).write_bytes(placed(data))
-        done = []
-        for words, given in commands:
-            status, output, said = side.run(*(placed(os.fsencode(w)) for w in words),
-                                            given=placed(given), program=maker.program)
-            if any(line.startswith(b"fatal: ") for line in said):
-                output = b""  # Postfix loses what it found before
-            messages = {self.neutral(home, line) for line in said if "-v" not in words}
-            done.append((status, self.neutral(home, self.ordered(words, output)),
-                         sorted(messages - {b""})))
-        if kind in SUFFIX:
-            # One reader for both, so that what was written is seen.
-            status, output, _ = self.pair.theirs.run("-s", f"{kind}:{home}/table",
-                                                     program=maker.program)
-            done.append((status, self.neutral(home, self.ordered(["-s"], output)), []))
-        return done
+            def placed(text):
+                return place.sub(lambda m: os.fsencode(home) + b"/" + m.group().lower(), text)
+            for name, data in files.items():
+                (pathlib.Path(home) / name.lower()).write_bytes(placed(data))
+            done = []
+            for words, given in commands:
+                status, output, said = side.run(*(placed(os.fsencode(w)) for w in words),
+                                                given=placed(given), program=self.program)
+                if any(line.startswith(b"fatal: ") for line in said):
+                    output = b""  # Postfix loses what it found before
+                messages = {self.neutral(home, line) for line in said if "-v" not in words}
+                done.append((status, self.neutral(home, self.ordered(words, output)),
+                             sorted(messages - {b""})))
+            if self.kind in SUFFIX:
+                # One reader for both, so that what was written is seen.
+                status, output, _ = self.pair.theirs.run("-s", f"{self.kind}:{home}/table",
+                                                         program=self.program)
+                done.append((status, self.neutral(home, self.ordered(["-s"], output)), []))
+            return done
 
     @staticmethod
     def ordered(words, output):
@@ -227,29 +225,60 @@ class Comparison:
             text = pattern.sub(replacement, text)
         return text
 
-    def compare(self, number):
+    def compare(self, case):
+        """Raises a Fault when the two sides differ."""
+        ours, theirs = (self.perform(side, case) for side in self.pair.sides)
+        if ours == theirs:
+            return
+        where = next(i for i, (one, other) in enumerate(zip(ours, theirs)) if one != other)
+        differ = [what for what, one, other in zip(("status", "output", "messages"), ours[where],
+                                                   theirs[where]) if one != other]
+        steps = [words for words, _ in case[1]] + ["what is in the table"]
+        raise Fault(f"{' and '.join(differ)}: {self.program} {steps[where]!r}\n"
+                    f"ours   {ours[where]!r}\ntheirs {theirs[where]!r}")
+
+
+class Cases:
+    """The cases of a seed, done until the time is up."""
+
+    def __init__(self, pair, seed, seconds=float("inf")):
+        self.pair = pair
+        self.seed = seed
+        self.until = time.monotonic() + seconds
+        self.commands = {}  # of each case that was done, how many
+
+    def make(self, number):
+        maker = Maker(random.Random(f"{self.seed}.{number}"))
+        kind, files, commands = maker.case()
+        return Comparison(self.pair, maker.program, kind), (files, commands)
+
+    def do(self, number):
+        """@return None, or the number and the fault"""
         if time.monotonic() > self.until:
             return None
-        self.done.append(number)
-        ours, theirs = (self.perform(side, number) for side in self.pair.sides)
-        if ours == theirs:
-            return None
-        kind, files, commands = self.case(number)
-        steps = [(w, g) for w, g in commands] + [("dump", b"")]
-        where = next(i for i, (one, other) in enumerate(zip(ours, theirs)) if one != other)
-        return (f"--seed {self.seed}, case {number}, {kind}, {files!r}\n"
-                + "".join(f"  {step!r}\n" for step in steps[:where + 1])
-                + f"ours   {ours[where]!r}\ntheirs {theirs[where]!r}")
+        comparison, case = self.make(number)
+        self.commands[number] = len(case[1])
+        try:
+            comparison.compare(case)
+        except Fault as fault:
+            return number, fault
+        return None
+
+    def explain(self, number, fault):
+        comparison, case = self.make(number)
+        return f"{comparison.kind}, " + shrunk(comparison.compare, case, fault,
+                                               again("--seed", self.seed, "--case", number))
 
 
-def random_cases(seed, count, seconds):
+def random_cases(seed, numbers, seconds):
     with Pair() as pair:
-        comparison = Comparison(pair, seed, time.monotonic() + seconds)
+        cases = Cases(pair, seed, seconds)
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
-            faults = [fault for fault in pool.map(comparison.compare, range(count)) if fault]
-        commands = sum(len(comparison.case(number)[2]) for number in comparison.done)
-        print(f"# {len(comparison.done)} cases, {commands} commands")
-        check(not faults, f"{len(faults)} of {len(comparison.done)} cases end otherwise:\n" + "\n".join(faults[:5]))
+            faults = [fault for fault in pool.map(cases.do, numbers) if fault]
+        print(f"# {len(cases.commands)} cases, {sum(cases.commands.values())} commands")
+        check(not faults, f"{len(faults)} of {len(cases.commands)} cases end otherwise: "
+              f"{[number for number, _ in faults]!r:.200}\n"
+              + "\n".join(cases.explain(*fault) for fault in faults[:SHOWN]))
 
 
 def main():
@@ -257,11 +286,13 @@ def main():
     parser.add_argument("--seed", default=os.environ.get("SEED", "1"))
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seconds", type=int, default=SECONDS)
+    parser.add_argument("--case", type=int, help="no other")
     wanted = parser.parse_args()
     require(THEIR_POSTMAP, THEIR_POSTALIAS)
     print(f"# --seed {wanted.seed}", flush=True)
+    numbers = range(wanted.cases) if wanted.case is None else [wanted.case]
     run([(f"random command lines, seed {wanted.seed}",
-          lambda: random_cases(wanted.seed, wanted.cases, wanted.seconds))])
+          lambda: random_cases(wanted.seed, numbers, wanted.seconds))])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from mailschema import settings  # noqa: E402
 from mariadb import MariaDB, programs  # noqa: E402
 from mysqltest import ALIAS, DOMAINS, ENTRIES, SCHEMA  # noqa: E402
 from pair import Pair  # noqa: E402
+from shrink import again, compare_or_shrink  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
 KEYS = int(os.environ.get("KEYS", "500"))
@@ -77,13 +78,17 @@ class Comparison:
         os.utime(path, (0, 0))
         return f"mysql:{path}"
 
-    def compare(self, spec, keys):
+    def compare_keys(self, spec, keys):
         given = "".join(f"{key}\n" for key in keys).encode()
         ours, theirs = (side.run("-q", "-", spec, given=given) for side in self.pair.sides)
         same(ours[1].split(b"\n"), theirs[1].split(b"\n"), "answers")
         same(ours[0], theirs[0], "exit status")
         same(ours[2], theirs[2], "messages")
-        check(ours[1], "nothing was found")
+        return ours[1]
+
+    def compare(self, spec, keys):
+        found = compare_or_shrink(lambda some: self.compare_keys(spec, some), keys, again())
+        check(found, "nothing was found")
 
     def batch(self, name):
         keys = keys_of(name)

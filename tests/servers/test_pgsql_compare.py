@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "compat"))
 from mailschema import DOMAINS, ENTRIES, FORMATS, QUERIES, schema, settings  # noqa: E402
 from pair import Pair  # noqa: E402
 from postgres import Postgres, programs  # noqa: E402
+from shrink import again, compare_or_shrink  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
 KEYS = int(os.environ.get("KEYS", "3000"))
@@ -53,13 +54,18 @@ def keys_of(query):
     return keys + [key for key in HOSTILE if "\n" not in key and "empty" not in key]
 
 
-def compare_batch(pair, spec, keys):
+def compare_keys(pair, spec, keys):
     given = "".join(f"{key}\n" for key in keys).encode()
     ours, theirs = (side.run("-q", "-", spec, given=given) for side in pair.sides)
     same(ours[1].split(b"\n"), theirs[1].split(b"\n"), "answers")
     same(ours[0], theirs[0], "exit status")
     same(ours[2], theirs[2], "messages")
     return ours[1].count(b"\n")
+
+
+def compare_batch(pair, spec, keys):
+    """@return how many are found"""
+    return compare_or_shrink(lambda some: compare_keys(pair, spec, some), keys, again())
 
 
 def compare_one(pair, spec, key):
