@@ -242,7 +242,7 @@ static void on_progress(void *rock, uint64_t done, uint64_t total) {
 
 int app_start(struct app *app) {
   dictum_error err = DICTUM_ERROR_INIT;
-  if (settings_read(app->config_dir, on_event, app, &app->settings, &err) != DICTUM_OK)
+  if (settings_read(app->config_dir, false, on_event, app, &app->settings, &err) != DICTUM_OK)
     return app_fail(app, &err);
   dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
   opts.event = on_event;

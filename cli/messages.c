@@ -18,6 +18,7 @@ struct held {
 static const char *program = "dictum";
 static bool keep_utf8;
 static bool verbose;
+static bool had_fatal;
 
 /* No more than this many are kept back: order is a courtesy, memory is not free. */
 static struct held held[10000];
@@ -66,8 +67,13 @@ static void print_line(const char *level, char *text) {
   fprintf(stderr, "%s: %s%s%s\n", program, level ? level : "", level ? ": " : "", text);
 }
 
+bool messages_had_fatal(void) {
+  return had_fatal;
+}
+
 void message(const char *level, const char *fmt, ...) {
   char *text;
+  had_fatal |= level && strcmp(level, "fatal") == 0;
   va_list args;
   va_start(args, fmt);
   int len = vasprintf(&text, fmt, args);

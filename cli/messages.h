@@ -12,6 +12,8 @@ void messages_program(const char *name);
 void messages_utf8(bool utf8);
 /** Prints information events, and those for debugging, as well. */
 void messages_verbose(bool verbose);
+/** True once there was a message of the level "fatal". */
+bool messages_had_fatal(void);
 
 /** @p level is "warning", "fatal" ... or NULL for information. Unprintable bytes become '?'. */
 void message(const char *level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

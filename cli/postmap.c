@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,6 +17,9 @@
 #include "messages.h"
 
 enum { FATAL = 1 };
+
+/* As large as Postfix's: what it holds is lost with a fatal error. */
+enum { output_bytes = 4096 };
 
 static int usage(const struct postmap *run) {
   message("fatal", "usage: %s [-%s] [-c config_dir] [-d key] [-q key] [map_type:]file...",
@@ -137,7 +141,7 @@ static int start(struct postmap *run) {
   dictum_error err = DICTUM_ERROR_INIT;
   if (run->config_dir && setenv("MAIL_CONFIG", run->config_dir, 1) != 0)
     return usage(run);
-  if (settings_read(run->config_dir, postmap_event, NULL, &run->settings, &err) != DICTUM_OK)
+  if (settings_read(run->config_dir, true, postmap_event, NULL, &run->settings, &err) != DICTUM_OK)
     return fatal(&err);
   if (environment_import(settings_get(run->settings, "import_environment"), &err) != DICTUM_OK)
     return fatal(&err);
@@ -182,7 +186,7 @@ int postmap_run(const struct face *face, int argc, char **argv) {
     argv[0] += slash + 1 - argv[0]; /* getopt() puts it before its messages */
   struct postmap run = {.face = face, .program = argv[0]};
   umask(022);
-  setvbuf(stdout, NULL, _IOFBF, 128 * 1024);
+  setvbuf(stdout, NULL, _IOFBF, output_bytes);
   run.verbose = getenv("MAIL_VERBOSE") != NULL;
   messages_program(run.program);
   int status = parse(&run, argc, argv);
@@ -193,6 +197,8 @@ int postmap_run(const struct face *face, int argc, char **argv) {
     status = start(&run);
   if (status == 0)
     status = act(&run);
+  if (messages_had_fatal())
+    __fpurge(stdout); /* Postfix ends at once and loses it, too */
   status = postmap_flush(status);
   stop(&run);
   return status;

@@ -61,6 +61,7 @@ static const struct known {
     {"ipc_idle", PERIOD, "5s", 0},
     {"ipc_ttl", PERIOD, "1000s", 0},
     {"ipc_timeout", PERIOD, "3600s", 0},
+    {"texthash_utf8", BOOLEAN, "yes", 0},
     {"non_bdb_migration_level", MIGRATION, "disable", 0},
     {"non_bdb_migration_log_redirect", BOOLEAN, "yes", 0},
 };
@@ -278,15 +279,18 @@ static dictum_status find_file(const char *dir, bool named, char **path, dictum_
   return status;
 }
 
-static dictum_status set_defaults(struct settings *settings, const char *dir, dictum_error *err) {
+static dictum_status set_defaults(struct settings *settings, const char *dir, bool postfix,
+                                  dictum_error *err) {
   dictum_status status = dictum_params_default(settings->params, "config_directory", dir, err);
   for (size_t i = 0; i < NKNOWN && status == DICTUM_OK; i++)
     status = dictum_params_default(settings->params, known[i].name, known[i].fallback, err);
+  if (postfix && status == DICTUM_OK) /* which cannot do better */
+    status = dictum_params_default(settings->params, "texthash_utf8", "no", err);
   return status;
 }
 
 static dictum_status read_params(struct settings *settings, const char *dir, bool named,
-                                 dictum_error *err) {
+                                 bool postfix, dictum_error *err) {
   char *path;
   dictum_status status = find_file(dir, named, &path, err);
   if (status != DICTUM_OK)
@@ -298,7 +302,7 @@ static dictum_status read_params(struct settings *settings, const char *dir, boo
   status = dictum_params_read(path, &opts, &settings->params, err);
   free(path);
   if (status == DICTUM_OK)
-    status = set_defaults(settings, dir, err);
+    status = set_defaults(settings, dir, postfix, err);
   return status;
 }
 
@@ -336,7 +340,7 @@ static dictum_status read_environment(struct settings *settings, dictum_error *e
                  memory);
 }
 
-dictum_status settings_read(const char *config_dir,
+dictum_status settings_read(const char *config_dir, bool postfix,
                             void (*event)(void *rock, const dictum_event *event), void *rock,
                             struct settings **out, dictum_error *err) {
   *out = NULL;
@@ -347,7 +351,8 @@ dictum_status settings_read(const char *config_dir,
     return nomem(err);
   settings->event = event;
   settings->rock = rock;
-  dictum_status status = read_params(settings, named ? dir : POSTFIX_CONFIG_DIR, named, err);
+  dictum_status status = read_params(settings, named ? dir : POSTFIX_CONFIG_DIR, named, postfix,
+                                     err);
   if (status == DICTUM_OK)
     status = check_all(settings, err);
   if (status == DICTUM_OK)

@@ -12,9 +12,10 @@ struct settings;
 /** Reads main.cf and checks every setting that reaches our tables.
  * @param config_dir  folder of main.cf; NULL: $MAIL_CONFIG, else the compiled default. A folder
  *                    that was named must hold a main.cf; the compiled default need not.
+ * @param postfix     a Postfix command: what we do better than Postfix 3.12 is off by default
  * @param event       hears of doubtful lines; may be NULL
  * @return OK; CONFIG, also for a wrong DICTUM_BUILD_MEMORY in the environment; NOMEM. */
-dictum_status settings_read(const char *config_dir,
+dictum_status settings_read(const char *config_dir, bool postfix,
                             void (*event)(void *rock, const dictum_event *event), void *rock,
                             struct settings **out, dictum_error *err);
 /** NULL is fine. */

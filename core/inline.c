@@ -115,7 +115,7 @@ static dictum_status read_name(struct reading *reading, dictum_error *err) {
 
 static dictum_status inline_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                  dictum_error *err) {
-  struct reading reading = {host, args, memtable_new(host, args->flags), {0}};
+  struct reading reading = {host, args, memtable_new(host, memtable_flags(host, args)), {0}};
   if (!reading.table)
     return error_nomem(err);
   dictum_status status = read_name(&reading, err);
@@ -128,11 +128,15 @@ static dictum_status inline_open(const dictum_host *host, const dictum_open_args
   return DICTUM_OK;
 }
 
+static const dictum_opt inline_opts[] = {MEMTABLE_UTF8_OPT};
+
 const dictum_type inline_type = {
     .name = "inline",
     .summary = "entries that stand in the name: {key=value, {key = text}}",
     .caps = DICTUM_CAP_ITERATE,
     .threads = DICTUM_THREADS_PARALLEL,
+    .opts = inline_opts,
+    .nopts = sizeof inline_opts / sizeof inline_opts[0],
     .open = inline_open,
     .close = memtable_close,
     .forget = memtable_close,

@@ -57,6 +57,11 @@ static uint32_t hash_key(const struct memtable *table, dictum_key key) {
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
+uint32_t memtable_flags(const dictum_host *host, const dictum_open_args *args) {
+  bool utf8 = host->opt_int(args->cfg, "texthash_utf8") != 0;
+  return utf8 ? args->flags : args->flags & ~DICTUM_OPEN_UTF8;
+}
+
 struct memtable *memtable_new(const dictum_host *host, uint32_t flags) {
   struct memtable *table = calloc(1, sizeof *table);
   if (!table)

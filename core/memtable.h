@@ -13,6 +13,15 @@
 
 struct memtable;
 
+/** The setting of types that are such tables, "texthash_utf8". */
+#define MEMTABLE_UTF8_OPT                                                                          \
+  {                                                                                                \
+    "texthash_utf8", DICTUM_OPT_BOOL, "yes", 0, 0,                                                 \
+        "entries of texthash and inline are read as UTF-8 where keys are; no: as in Postfix 3.12"  \
+  }
+/** The flags with which the entries of a table are to be read. */
+uint32_t memtable_flags(const dictum_host *host, const dictum_open_args *args);
+
 /** Makes an empty table. NULL when memory is out.
  * @param host   for the methods below; else NULL
  * @param flags  DICTUM_OPEN_NOFOLD and _UTF8 say how keys are folded on their way in */

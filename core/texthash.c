@@ -49,10 +49,10 @@ static dictum_status open_file(const dictum_open_args *args, dictum_lines **out,
   return error_set(err, status, 0, "%s", why.what);
 }
 
-static dictum_status read_entries(const dictum_open_args *args, dictum_lines *lines,
-                                  struct memtable *table, dictum_error *err) {
-  uint32_t flags = SOURCE_IN_MEMORY | (args->flags & DICTUM_OPEN_UTF8 ? DICTUM_SOURCE_UTF8 : 0) |
-                   (args->flags & DICTUM_OPEN_FILES ? DICTUM_SOURCE_FILES : 0);
+static dictum_status read_entries(const dictum_open_args *args, uint32_t reading,
+                                  dictum_lines *lines, struct memtable *table, dictum_error *err) {
+  uint32_t flags = SOURCE_IN_MEMORY | (reading & DICTUM_OPEN_UTF8 ? DICTUM_SOURCE_UTF8 : 0) |
+                   (reading & DICTUM_OPEN_FILES ? DICTUM_SOURCE_FILES : 0);
   dictum_source *source;
   dictum_status status = source_open_lines(lines, &slot_ctx(args->slot)->events, flags, &source,
                                            err);
@@ -69,12 +69,13 @@ static dictum_status texthash_open(const dictum_host *host, const dictum_open_ar
   dictum_status status = open_file(args, &lines, err);
   if (status != DICTUM_OK)
     return status;
-  struct memtable *table = memtable_new(host, args->flags);
+  const uint32_t reading = memtable_flags(host, args);
+  struct memtable *table = memtable_new(host, reading);
   if (!table) {
     lines_close(lines);
     return error_nomem(err);
   }
-  status = read_entries(args, lines, table, err);
+  status = read_entries(args, reading, lines, table, err);
   if (status != DICTUM_OK) {
     memtable_free(table);
     return status;
@@ -84,11 +85,15 @@ static dictum_status texthash_open(const dictum_host *host, const dictum_open_ar
   return DICTUM_OK;
 }
 
+static const dictum_opt texthash_opts[] = {MEMTABLE_UTF8_OPT};
+
 const dictum_type texthash_type = {
     .name = "texthash",
     .summary = "text file in the format of postmap, read into memory at open",
     .caps = DICTUM_CAP_ITERATE | DICTUM_CAP_FILE,
     .threads = DICTUM_THREADS_PARALLEL,
+    .opts = texthash_opts,
+    .nopts = sizeof texthash_opts / sizeof texthash_opts[0],
     .open = texthash_open,
     .close = memtable_close,
     .forget = memtable_close,

@@ -172,7 +172,7 @@ class Comparison:
         self.seed = seed
         self.narrow = pair.home / "narrow"
         self.narrow.mkdir()
-        (self.narrow / "main.cf").write_text("compatibility_level = 3.6\n" + NARROW)
+        (self.narrow / "main.cf").write_text("compatibility_level = 3.6\ntexthash_utf8 = yes\n" + NARROW)
         self.tables = {name: f"regexp:{pair.source(name, rules)}" for name, rules in TABLES.items()}
 
     def modes(self, number):

@@ -200,8 +200,6 @@ class Comparison:
             for words, given in commands:
                 status, output, said = side.run(*(placed(os.fsencode(w)) for w in words),
                                                 given=placed(given), program=self.program)
-                if any(line.startswith(b"fatal: ") for line in said):
-                    output = b""  # Postfix loses what it found before
                 messages = {self.neutral(home, line) for line in said if "-v" not in words}
                 done.append((status, self.neutral(home, self.ordered(words, output)),
                              sorted(messages - {b""})))
