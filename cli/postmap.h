@@ -57,8 +57,13 @@ int postmap_dump(struct postmap *run);
 /* ---- tables ------------------------------------------------------------- */
 
 /** Makes "type:name" of an operand: puts a default type before it, and another type in place of
- * Berkeley DB's where main.cf says so. @return NULL after a fatal message; to be freed. */
-char *postmap_spec(const struct postmap *run, const char *operand);
+ * Berkeley DB's where main.cf says so.
+ * @param moved  is set when it was Berkeley DB's
+ * @return NULL after a fatal message; to be freed. */
+char *postmap_spec(const struct postmap *run, const char *operand, bool *moved);
+/** Makes the file of a table that has moved, from its source, when there is none yet and main.cf
+ * asks for that. @return false after a fatal message. */
+bool postmap_reindex(const struct postmap *run, const char *spec);
 /** Opens the table that an operand names. @return NULL after a fatal message. */
 dictum_table *postmap_open(const struct postmap *run, const char *operand, uint32_t flags);
 /** Why a table is wanted. */

@@ -56,9 +56,13 @@ static int build_one(struct postmap *run, const char *operand) {
     message("fatal", "can't create maps via the proxy service");
     return 1;
   }
-  char *spec = postmap_spec(run, operand);
-  if (!spec)
+  bool moved;
+  char *spec = postmap_spec(run, operand, &moved);
+  /* What is added to a table that is still to be made must not hide what the old one has. */
+  if (!spec || (moved && run->incremental && !postmap_reindex(run, spec))) {
+    free(spec);
     return 1;
+  }
   struct build build = {
       .ctx = run->ctx,
       .spec = spec,

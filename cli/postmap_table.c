@@ -8,51 +8,15 @@
 #include "messages.h"
 #include "postmap.h"
 
-static char *nomem(char *none) {
-  message("fatal", "out of memory");
-  return none;
-}
-
-/* main.cf may say that tables of Berkeley DB's types have moved to types without it. */
-static char *redirected(const struct postmap *run, const char *type, const char *name) {
-  bool hash = strcmp(type, "hash") == 0, btree = strcmp(type, "btree") == 0;
-  bool moved = strcmp(settings_get(run->settings, "non_bdb_migration_level"), "disable") != 0;
-  const char *target = type;
-  if (moved && hash)
-    target = settings_get(run->settings, "default_database_type");
-  else if (moved && btree)
-    target = settings_get(run->settings, "default_cache_db_type");
-  if (moved && (hash || btree)) {
-    if (strcmp(target, "hash") == 0 || strcmp(target, "btree") == 0) {
-      message("fatal", "%s:%s: type mapping lookup error: %s would become %s", type, name, type,
-              target);
-      return NULL;
-    }
-    if (settings_bool(run->settings, "non_bdb_migration_log_redirect"))
-      message(NULL, "redirecting %s:%s to %s:%s", type, name, target, name);
-  }
-  char *spec;
-  return asprintf(&spec, "%s:%s", target, name) < 0 ? nomem(NULL) : spec;
-}
-
-char *postmap_spec(const struct postmap *run, const char *operand) {
-  const char *colon = strchr(operand, ':');
-  if (!colon)
-    return redirected(run, settings_get(run->settings, "default_database_type"), operand);
-  char *type = strndup(operand, (size_t)(colon - operand));
-  if (!type)
-    return nomem(NULL);
-  char *spec = redirected(run, type, colon + 1);
-  free(type);
-  return spec;
-}
-
 dictum_table *postmap_open(const struct postmap *run, const char *operand, uint32_t flags) {
   dictum_error err = DICTUM_ERROR_INIT;
   dictum_table *table = NULL;
-  char *spec = postmap_spec(run, operand);
-  if (!spec)
+  bool moved;
+  char *spec = postmap_spec(run, operand, &moved);
+  if (!spec || (moved && !postmap_reindex(run, spec))) {
+    free(spec);
     return NULL;
+  }
   /* Postfix makes an lmdb table that is not there when something is to be deleted from it. */
   if ((flags & DICTUM_OPEN_WRITE) && strncmp(spec, "lmdb:", 5) == 0)
     flags |= DICTUM_OPEN_CREATE;

@@ -64,6 +64,10 @@ static const struct known {
     {"texthash_utf8", BOOLEAN, "yes", 0},
     {"non_bdb_migration_level", MIGRATION, "disable", 0},
     {"non_bdb_migration_log_redirect", BOOLEAN, "yes", 0},
+    {"non_bdb_custom_mapping", TEXT, "", 0},
+    {"non_bdb_migration_allow_root_prefixes", TEXT, "/etc /usr/local/etc", 0},
+    {"non_bdb_migration_allow_user_prefixes", TEXT,
+     "$data_directory /var/lib/mailman /var/lib/mailman3", 0},
 };
 enum { NKNOWN = sizeof known / sizeof *known };
 

@@ -78,4 +78,149 @@ for type in hash btree lmdb; do
   expect 0 "k${tab}first" "$type: -w keeps the first" sh -c "'$POSTMAP' -s $type:text | grep ^k"
 done
 
+# ---- tables that have moved away from Berkeley DB ----------------------------------------------
+# `moved LEVEL LINE...`: hash is lmdb now, and btree too.
+moved() {
+  level=$1
+  shift
+  settings "non_bdb_migration_level = $level" 'default_database_type = lmdb' \
+    'default_cache_db_type = lmdb' "non_bdb_migration_allow_root_prefixes = /etc, $work" \
+    "non_bdb_migration_allow_user_prefixes = $work" "$@"
+}
+
+# `builds TYPE SUFFIX WHAT`: postmap TYPE:moved makes moved.SUFFIX and nothing else.
+builds() {
+  rm -f moved.*
+  expect 0 '' "$3" "$POSTMAP" "$1:moved"
+  [ "$(echo moved.*)" = "moved.$2" ] && [ "$("$POSTMAP" -q k "$1:moved" 2>/dev/null)" = v ]
+  result $? "... as moved.$2, which is asked"
+}
+
+test_mapping() {
+  printf 'k v\n' >moved
+  moved enable-redirect 'non_bdb_custom_mapping = inline:{hash=cdb}'
+  builds hash cdb "a mapping by type"
+  said 'redirecting hash:moved to cdb:moved'
+  builds btree lmdb "what it does not have goes where the level says"
+  moved enable-redirect 'non_bdb_custom_mapping = inline:{hash=cdb}, inline:{hash:moved=lmdb}'
+  builds hash lmdb "type and name count more than the type"
+  moved enable-redirect 'non_bdb_custom_mapping = regexp:{ {/^btree:/ cdb} }'
+  builds btree cdb "a mapping may be of any type of table"
+  moved enable-reindex 'non_bdb_custom_mapping = static:cdb'
+  builds hash cdb "enable-reindex redirects, too"
+  moved disable 'non_bdb_custom_mapping = static:cdb'
+  builds hash db "disabled, it does nothing"
+  moved enable-redirect 'non_bdb_custom_mapping = static:btree'
+  expect 1 '' "a mapping to Berkeley DB" "$POSTMAP" hash:moved
+  said 'hash:moved: type mapping lookup error: hash would become "btree"'
+  moved enable-redirect 'non_bdb_custom_mapping = static:lmdb:x'
+  expect 1 '' "a mapping to what is no type" "$POSTMAP" hash:moved
+  said 'type mapping lookup error'
+  moved enable-redirect 'non_bdb_custom_mapping = fail:x'
+  expect 1 '' "a mapping that fails" "$POSTMAP" hash:moved
+  said 'hash:moved: type mapping lookup error'
+  moved enable-redirect 'non_bdb_custom_mapping = texthash:/nonexistent'
+  expect 1 '' "a mapping that is not there" "$POSTMAP" hash:moved
+  said 'type mapping lookup error: open database /nonexistent'
+  moved enable-redirect 'non_bdb_custom_mapping = static:nosuchtype'
+  expect 1 '' "a mapping to a type that is not there" "$POSTMAP" -q k hash:moved
+  said 'unsupported dictionary type: nosuchtype'
+}
+
+# `legacy TEXT`: a source, and the file of Berkeley DB that was made from it.
+legacy() {
+  rm -f "$old".*
+  printf '%b' "$1" >"$old"
+  chmod 644 "$old"
+  echo 'not read at all' >"$old.db"
+}
+
+# `refuses WHAT WHY`
+refuses() {
+  expect 1 '' "$1" "$POSTMAP" -q k "hash:$old"
+  said "could not execute command 'postmap lmdb:$old': "
+  said "$2"
+  [ ! -e "$old.lmdb" ]
+  result $? "... and makes nothing"
+}
+
+test_reindex() {
+  old=$work/old
+  legacy 'k v\n'
+  moved enable-redirect
+  expect 1 '' "enable-redirect makes no missing file" "$POSTMAP" -q k "hash:$old"
+  moved enable-reindex
+  expect 0 v "enable-reindex does" "$POSTMAP" -q k "hash:$old"
+  said "successfully executed 'postmap lmdb:$old' as uid $(id -u)"
+  printf 'k other\n' >"$old"
+  expect 0 v "one that is there stays" "$POSTMAP" -q k "hash:$old"
+  legacy 'k v\n'
+  printf 'new entry\n' >in
+  "$POSTMAP" -i "hash:$old" <in 2>err
+  expect 0 "k${tab}v
+new${tab}entry" "-i adds to what there was" "$POSTMAP" -s "hash:$old"
+  legacy 'k v\nl w\n'
+  expect 0 '' "-d deletes from it" "$POSTMAP" -d k "hash:$old"
+  expect 0 "l${tab}w" "... and the rest is there" "$POSTMAP" -s "hash:$old"
+  legacy 'Root: you\n'
+  expect 0 you "aliases are made by postalias, whoever asks" "$POSTMAP" -q root "hash:$old"
+  said "successfully executed 'postalias lmdb:$old'"
+  expect 0 @ "... with their mark" "$POSTMAP" -q @ "hash:$old"
+
+  legacy 'a:b c\n'
+  refuses "what could be of either" 'execute one of them by hand'
+  legacy 'k v\nno value:\nx\n'
+  refuses "what is of neither" 'execute one of them by hand'
+  legacy 'k v\n'
+  chmod 666 "$old"
+  refuses "a source that others may write" "source $old is owned or writable by others"
+  rm "$old"
+  refuses "a source that is not there" "source $old: No such file"
+  legacy 'k v\n'
+  rm "$old.db"
+  ln -s "$old" "$old.db"
+  refuses "an old file that is a link" "$old.db is no file"
+  legacy 'k v\n'
+  mkdir -p dir directory
+  old=$work/directory/old
+  legacy 'k v\n'
+  moved enable-reindex "non_bdb_migration_allow_root_prefixes = /etc $work/dir" \
+    "non_bdb_migration_allow_user_prefixes = /etc $work/dir"
+  refuses "a folder that is none of those allowed" "does not allow the folder $work/directory"
+  moved enable-reindex
+  mkdir -p open
+  chmod 777 open
+  old=$work/open/old
+  legacy 'k v\n'
+  refuses "a folder that others may write" "folder $work/open is owned or writable by others"
+  old=$work/etc/../open/old
+  refuses "by whatever way" "folder $work/open is owned or writable by others"
+  rm -f "$old".*
+  expect 1 '' "without an old file, there is none" "$POSTMAP" -q k "hash:$old"
+  said "open database $old.lmdb: No such file"
+
+  # As root, the work is done as the owner of the old file.
+  old=$work/theirs/old
+  mkdir theirs
+  legacy 'k v\n'
+  if [ "$(id -u)" -ne 0 ]; then
+    skip "another owner" "not root"
+    return
+  fi
+  chown 1234:1234 theirs "$old" "$old.db"
+  expect 0 v "the owner of the old file makes the new one" "$POSTMAP" -q k "hash:$old"
+  [ "$(stat -c %u:%g "$old.lmdb")" = 1234:1234 ]
+  result $? "... and owns it"
+  legacy 'k v\n'
+  refuses "root's file in their folder" "folder $work/theirs is owned or writable by others"
+  chown 1234 "$old.db"
+  chown 4321 "$old"
+  refuses "their file, and a third one's source" "source $old is owned or writable by others"
+}
+
+if has_type lmdb && has_type hash && has_type cdb; then
+  test_mapping
+  test_reindex
+fi
+
 finish
