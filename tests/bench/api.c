@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * api.c - what calls of the library take.
+ * api.c - what one call of the library takes.
  *
- *     api TABLE KEYS all|table    KEYS: a file, one key a line; TABLE has most of them
+ *     api TABLE KEYS THREADS    KEYS: a file, one key a line
  *
- * Prints a line for each way of asking: its name, the nanoseconds of one call by one thread, and of
- * one call when two threads ask at the same time, each counted for itself.
+ * Every thread asks all keys of the same table, again and again. Prints the nanoseconds that a call
+ * takes in each thread, how many keys were found, how many were not, and for how many the answer
+ * was "try later".
  */
 #include <dictum.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { MOST_KEYS = 100000, ROUNDS = 10 };
+enum { ROUNDS = 10, MOST_THREADS = 64, NEVER_MS = 3600000 };
 
 struct keys {
-  char *text[MOST_KEYS];
-  size_t len[MOST_KEYS];
+  char **text;
+  size_t *len;
   size_t n;
 };
 
 struct asking {
   const struct keys *keys;
   dictum_table *table;
-  dictum_status wanted;
+  pthread_barrier_t *start;
   double ns;
-  bool wrong;
+  size_t found, absent, later;
 };
 
 static _Noreturn void die(const char *what) {
@@ -42,28 +42,42 @@ static double now_ns(void) {
   return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
+static void add_key(struct keys *keys, const char *text, size_t len) {
+  if ((keys->n & (keys->n - 1)) == 0) { /* a power of two: full */
+    keys->text = realloc(keys->text, (keys->n ? keys->n * 2 : 1) * sizeof *keys->text);
+    keys->len = realloc(keys->len, (keys->n ? keys->n * 2 : 1) * sizeof *keys->len);
+  }
+  char *copy = strndup(text, len);
+  if (!keys->text || !keys->len || !copy)
+    die("out of memory");
+  keys->text[keys->n] = copy;
+  keys->len[keys->n++] = len;
+}
+
 static void read_keys(const char *path, struct keys *keys) {
   FILE *file = fopen(path, "r");
-  char line[1024];
+  char *line = NULL;
+  size_t room = 0;
   if (!file)
     die("cannot read the keys");
-  while (keys->n < MOST_KEYS && fgets(line, sizeof line, file)) {
-    line[strcspn(line, "\n")] = '\0';
-    keys->len[keys->n] = strlen(line);
-    keys->text[keys->n] = strdup(line);
-    if (!keys->text[keys->n++])
-      die("out of memory");
-  }
+  while (getline(&line, &room, file) >= 0)
+    add_key(keys, line, strcspn(line, "\n"));
+  free(line);
   fclose(file);
+  if (keys->n == 0)
+    die("there are no keys");
 }
 
 static void ask_all(struct asking *asking, dictum_buf *value) {
   const struct keys *keys = asking->keys;
   dictum_error err = DICTUM_ERROR_INIT;
+  asking->found = asking->absent = asking->later = 0;
   for (size_t i = 0; i < keys->n; i++) {
     dictum_status status = dictum_lookup(asking->table, keys->text[i], keys->len[i], value, NULL,
                                          &err);
-    asking->wrong |= (status == DICTUM_NOTFOUND ? DICTUM_OK : status) != asking->wanted;
+    asking->found += status == DICTUM_OK;
+    asking->absent += status == DICTUM_NOTFOUND;
+    asking->later += status == DICTUM_RETRY;
   }
 }
 
@@ -71,6 +85,7 @@ static void *measure(void *rock) {
   struct asking *asking = rock;
   dictum_buf value = {0};
   ask_all(asking, &value); /* warms up */
+  pthread_barrier_wait(asking->start);
   double began = now_ns();
   for (int round = 0; round < ROUNDS; round++)
     ask_all(asking, &value);
@@ -79,49 +94,46 @@ static void *measure(void *rock) {
   return NULL;
 }
 
-static void print(const char *name, dictum_ctx *ctx, const char *spec, const struct keys *keys,
-                  dictum_status wanted) {
-  dictum_error err = DICTUM_ERROR_INIT;
-  dictum_table *table;
-  if (dictum_open(ctx, spec, DICTUM_OPEN_DEGRADE, &table, &err) != DICTUM_OK)
-    die(err.what);
-  struct asking alone = {.keys = keys, .table = table, .wanted = wanted};
-  measure(&alone);
-  struct asking both[] = {alone, alone};
-  pthread_t other;
-  if (pthread_create(&other, NULL, measure, &both[1]) != 0)
-    die("cannot make a thread");
-  measure(&both[0]);
-  pthread_join(other, NULL);
-  if (alone.wrong || both[0].wrong || both[1].wrong)
-    die("an answer is not as it should be");
-  printf("%s %.1f %.1f\n", name, alone.ns, (both[0].ns + both[1].ns) / 2);
-  dictum_close(table);
-}
-
-/* The same through tables made of others, and one that is out of service. */
-static void print_wrapped(dictum_ctx *ctx, const char *table, const struct keys *keys) {
-  char spec[4200];
-  snprintf(spec, sizeof spec, "failover:{%s}", table);
-  print("failover", ctx, spec, keys, DICTUM_OK);
-  snprintf(spec, sizeof spec, "cache:{ttl=1h, %s}", table);
-  print("cached", ctx, spec, keys, DICTUM_OK);
-  snprintf(spec, sizeof spec, "%s.is-not-there", table);
-  print("breaker-open", ctx, spec, keys, DICTUM_RETRY);
+/* @return what a call took in the slowest thread */
+static double measure_threads(struct asking *one, size_t threads) {
+  pthread_t ids[MOST_THREADS];
+  struct asking each[MOST_THREADS];
+  double slowest = 0;
+  for (size_t i = 0; i < threads; i++) {
+    each[i] = *one;
+    if (pthread_create(&ids[i], NULL, measure, &each[i]) != 0)
+      die("cannot make a thread");
+  }
+  for (size_t i = 0; i < threads; i++) {
+    pthread_join(ids[i], NULL);
+    if (each[i].found != each[0].found || each[i].absent != each[0].absent)
+      die("threads have different answers");
+    slowest = each[i].ns > slowest ? each[i].ns : slowest;
+  }
+  *one = each[0];
+  return slowest;
 }
 
 int main(int argc, char **argv) {
   static struct keys keys;
   dictum_ctx *ctx;
-  if (argc != 4)
-    die("usage: api TABLE KEYS all|table");
+  dictum_table *table;
+  dictum_error err = DICTUM_ERROR_INIT;
+  size_t threads = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+  if (threads < 1 || threads > MOST_THREADS)
+    die("usage: api TABLE KEYS THREADS");
   read_keys(argv[2], &keys);
   dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
-  opts.retry_min_ms = opts.retry_max_ms = 3600000; /* what is down stays down */
+  opts.retry_min_ms = opts.retry_max_ms = NEVER_MS; /* what is down stays down */
   if (dictum_ctx_new(&ctx, &opts, NULL) != DICTUM_OK)
     die("out of memory");
-  print("table", ctx, argv[1], &keys, DICTUM_OK);
-  if (strcmp(argv[3], "all") == 0)
-    print_wrapped(ctx, argv[1], &keys);
+  if (dictum_open(ctx, argv[1], DICTUM_OPEN_DEGRADE, &table, &err) != DICTUM_OK)
+    die(err.what);
+  pthread_barrier_t start;
+  pthread_barrier_init(&start, NULL, (unsigned)threads);
+  struct asking asking = {.keys = &keys, .table = table, .start = &start};
+  double ns = measure_threads(&asking, threads);
+  printf("%.2f %zu %zu %zu\n", ns, asking.found, asking.absent, asking.later);
+  dictum_close(table);
   dictum_ctx_free(ctx);
 }

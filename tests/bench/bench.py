@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""bench.py - the folder where all is measured, and the programs."""
+"""bench.py - the folder where all is measured, the data in it, and the programs."""
 
 import os
 import pathlib
@@ -10,90 +10,110 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "servers"))
-from mailschema import schema  # noqa: E402 (found by the line above)
-from postgres import Postgres  # noqa: E402
 
 THEIRS = pathlib.Path(os.environ.get("REFERENCE_POSTMAP", "/usr/sbin/postmap"))
+SUFFIX = {"hash": ".db", "btree": ".db", "lmdb": ".lmdb", "cdb": ".cdb"}
+RAW = {"hash": "raw_bdb", "btree": "raw_bdb", "lmdb": "raw_lmdb", "cdb": "raw_cdb"}
+LIBRARIES = {"raw_bdb": ["-ldb-5.3", "-lutf8proc"], "raw_lmdb": ["-llmdb", "-lutf8proc"],
+             "raw_cdb": ["-lcdb", "-lutf8proc"]}
 
 
 class Wrong(Exception):
-    """The programs do not agree, so that no time counts."""
+    """A row cannot be measured, or the programs do not agree, so that no time counts."""
 
 
 class Bench:
-    """The folder where all is measured, and the programs."""
+    """The folder where all is measured, the data in it, and the programs."""
 
     def __init__(self, home, options):
         self.home = home
         self.options = options
-        aliases = options.shape == "aliases"
-        name = "postalias" if aliases else "postmap"
-        ours = os.environ.get(name.upper(), str(ROOT / "build/bin" / name))
-        self.programs = {"ours": ours, "theirs": str(THEIRS.with_name(name))}
-        conf = home / "conf"
-        conf.mkdir()
-        settings = "compatibility_level = 3.6\n"
-        map_size = options.lmdb_map_size
-        if not map_size and options.shape == "utf8":
-            map_size = 1 << 30  # Postfix does not fold keys once a build has outgrown its map
-        if map_size:
-            settings += f"lmdb_map_size = {map_size}\n"
-        (conf / "main.cf").write_text(settings)
-        os.utime(conf / "main.cf", (0, 0))  # Postfix waits for a young one to grow older
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("MAIL_")}
-        self.env.update(MAIL_CONFIG=str(conf), LC_ALL="C", TMPDIR=str(home))
-        self.tools = {tool: self.compile(tool) for tool in ("generate", "measure")}
-        self.server = None
+        self.env.update(LC_ALL="C", TMPDIR=str(home))
+        self.confs = {}
+        self.prefix = pathlib.Path(os.environ.get("POSTMAP", ROOT / "build/bin/postmap")).parents[1]
 
-    def close(self):
-        if self.server:
-            self.server.stop()
-            self.server.remove()
+    # ---- programs
 
-    def postgres(self):
-        """A server with a mail system's database, started once."""
-        if not self.server:
-            self.server = Postgres(settings="max_connections = 20\n")
-            self.server.start()
-            self.server.sql(schema(entries=max(10, min(self.options.entries, 100_000))))
-            self.env["PGPORT"] = str(self.server.port)
-        return self.server
+    def program(self, side, name="postmap"):
+        if side == "theirs":
+            return str(THEIRS.with_name(name))
+        return os.environ.get(name.upper(), str(self.prefix / "bin" / name))
 
-    def compile(self, tool, *options):
+    def environment(self, settings=""):
+        """With a main.cf of these settings."""
+        conf = self.confs.setdefault(settings, self.home / f"conf{len(self.confs)}")
+        if not conf.exists():
+            conf.mkdir()
+            (conf / "main.cf").write_text("compatibility_level = 3.6\n" + settings)
+            os.utime(conf / "main.cf", (0, 0))  # Postfix waits for a young one to grow older
+        return {**self.env, "MAIL_CONFIG": str(conf)}
+
+    def compile(self, tool, *options, sources=()):
+        """@return the program made from a file of this folder, made once"""
         binary = self.home / tool
-        compiler = shlex.split(os.environ.get("CC", "cc"))
-        subprocess.run([*compiler, "-std=c17", "-D_GNU_SOURCE", "-O2", HERE / f"{tool}.c",
-                        "-o", binary, *options], check=True)
-        return binary
+        if not binary.exists():
+            compiler = shlex.split(os.environ.get("CC", "cc"))
+            files = [HERE / f"{tool}.c", *sources]
+            subprocess.run([*compiler, "-std=c17", "-D_GNU_SOURCE", "-O2", *files, "-o", binary,
+                            *options], check=True)
+        return str(binary)
 
-    def compile_with_library(self, tool):
-        """A program that uses libdictum as it was built beside the programs."""
-        prefix = pathlib.Path(self.programs["ours"]).parents[1]
-        return self.compile(tool, f"-I{ROOT / 'core/include'}", f"-L{prefix / 'lib'}", "-ldictum",
-                            f"-Wl,-rpath,{prefix / 'lib'}", "-pthread")
+    def raw(self, kind):
+        """The program that uses the client library of @p kind alone."""
+        return self.compile(RAW[kind], *LIBRARIES[RAW[kind]], sources=[HERE / "raw.c"])
 
-    def data(self, what, shape, count):
+    def api(self):
+        """The program that calls libdictum as it was built beside the programs."""
+        lib = self.prefix / "lib"
+        return self.compile("api", f"-I{ROOT / 'core/include'}", f"-L{lib}", "-ldictum",
+                            f"-Wl,-rpath,{lib}", "-pthread")
+
+    # ---- data
+
+    def data(self, what, shape, *counts):
         """A file of generated data, made once."""
-        path = self.home / f"{what}-{shape}-{count}"
+        path = self.home / "-".join(map(str, (what, shape, *counts)))
         if not path.exists():
             with open(path, "wb") as out:
-                subprocess.run([self.tools["generate"], what, shape, str(count)], stdout=out,
-                               check=True)
+                subprocess.run([self.compile("generate"), what, shape, *map(str, counts)],
+                               stdout=out, check=True)
             os.utime(path, (0, 0))
         return path
 
-    def measure(self, times, who, words, given="/dev/null", output="/dev/null"):
+    def table(self, kind, shape, entries):
+        """A source that Postfix has built a table of, once. @return its path"""
+        data = self.data("source", shape, entries)
+        source = data.with_name(f"{data.name}-{kind}")  # two kinds have the same suffix
+        if source.exists():
+            return source
+        os.link(data, source)
+        if kind in SUFFIX:
+            name = "postalias" if shape == "aliases" else "postmap"
+            subprocess.run([self.program("theirs", name), f"{kind}:{source}"],
+                           env=self.environment(map_size(shape)), stderr=subprocess.DEVNULL,
+                           check=True)
+        return source
+
+    # ---- running
+
+    def measure(self, times, program, words, given, output, env):
         """@return for each run (status, wall, cpu, peak): seconds and KiB"""
         result = subprocess.run(
-            [self.tools["measure"], str(times), given, output, self.programs[who], *words],
-            env=self.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+            [self.compile("measure"), str(times), given, output, program, *map(str, words)],
+            env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
         runs = [line.split() for line in result.stdout.splitlines()]
         return [(int(s), int(w) / 1e6, int(c) / 1e6, int(p)) for s, w, c, p in runs]
 
-    def dump(self, who, spec):
-        command = [self.programs[who], "-s", spec]
-        result = subprocess.run(command, env=self.env, stdout=subprocess.PIPE, check=False)
+    def dump(self, program, spec, env):
+        """@return the lines of a table, but for what Debian's postalias adds by itself"""
+        result = subprocess.run([program, "-s", spec], env=env, stdout=subprocess.PIPE, check=False)
         if result.returncode != 0:
-            raise Wrong(f"{' '.join(command)}: status {result.returncode}")
+            raise Wrong(f"{program} -s {spec}: status {result.returncode}")
         return sorted(line for line in result.stdout.splitlines()
-                      if not line.startswith(b"YP_"))  # of NIS: Debian's postalias adds them
+                      if not line.startswith((b"YP_", b"@:")))
+
+
+def map_size(shape):
+    """Postfix does not fold keys any more once a build has outgrown its map."""
+    return f"lmdb_map_size = {1 << 30}\n" if shape == "utf8" else ""

@@ -5,10 +5,12 @@
  *     generate source SHAPE COUNT    text to build a table of COUNT entries from
  *     generate keys SHAPE COUNT      COUNT questions to it, half of which it can answer
  *     generate rules regexp COUNT    COUNT rules of a table of regular expressions
- *     generate hits regexp COUNT     300 questions of which each matches one of the rules
- *     generate misses regexp COUNT   300 questions that match none
+ *     generate hits regexp COUNT N   N questions of which each matches one of those rules
+ *     generate misses regexp COUNT N  N questions that match none
  *     generate rules cidr COUNT      COUNT networks
- *     generate hits cidr COUNT       COUNT addresses, most of which are in one of the networks
+ *     generate hits cidr COUNT N     N addresses, most of which are in one of those networks
+ *
+ * Fewer questions are the first of more.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -24,7 +26,7 @@ struct shape {
   const char *between;
 };
 
-enum { USERS_PER_DOMAIN = 50, LONGEST = 4096, QUESTIONS_TO_RULES = 300 };
+enum { USERS_PER_DOMAIN = 50, LONGEST = 4096 };
 
 static uint64_t mix(uint64_t x) {
   x ^= x >> 31;
@@ -154,8 +156,8 @@ static void print_rules(uint64_t count) {
   }
 }
 
-static void print_hits(uint64_t count) {
-  for (uint64_t i = 0; i < QUESTIONS_TO_RULES; i++) {
+static void print_hits(uint64_t count, uint64_t questions) {
+  for (uint64_t i = 0; i < questions; i++) {
     unsigned long n = (unsigned long)(mix(i + 1) % count);
     switch (n % 4) {
     case 0:
@@ -173,9 +175,9 @@ static void print_hits(uint64_t count) {
   }
 }
 
-static void print_misses(void) {
+static void print_misses(uint64_t questions) {
   char key[LONGEST];
-  for (uint64_t i = 0; i < QUESTIONS_TO_RULES; i++) {
+  for (uint64_t i = 0; i < questions; i++) {
     mail_key(key, sizeof key, mix(i) % 1000000);
     puts(key);
   }
@@ -198,10 +200,10 @@ static void print_networks(uint64_t count) {
 }
 
 /* Within the networks and beside them. */
-static void print_addresses(uint64_t count) {
-  for (uint64_t i = 0; i < count; i++) {
-    uint64_t random = mix(shuffled(i, count) + 1);
-    if (i % 8 == 7) {
+static void print_addresses(uint64_t count, uint64_t questions) {
+  for (uint64_t i = 0; i < questions; i++) {
+    uint64_t n = mix(i + 7) % count, random = mix(n + 1);
+    if (n % 8 == 7) {
       printf("2001:db8:%lx:%lx::%lx\n", (unsigned long)(random >> 8 & 0xff),
              (unsigned long)(random & 0xffff), (unsigned long)(i & 0xffff));
       continue;
@@ -220,28 +222,45 @@ static const struct shape *find_shape(const char *name) {
   return NULL;
 }
 
-int main(int argc, char **argv) {
-  const char *what = argc == 4 ? argv[1] : "";
-  uint64_t count = argc == 4 ? strtoull(argv[3], NULL, 10) : 0;
-  const struct shape *shape = argc == 4 ? find_shape(argv[2]) : NULL;
-  if (shape && count > 0 && strcmp(what, "source") == 0)
+static int print_shaped(const char *what, const struct shape *shape, uint64_t count) {
+  if (strcmp(what, "source") == 0)
     print_source(shape, count);
-  else if (shape && count > 0 && strcmp(what, "keys") == 0)
+  else if (strcmp(what, "keys") == 0)
     print_keys(shape, count);
-  else if (count > 0 && strcmp(what, "rules") == 0 && strcmp(argv[2], "cidr") == 0)
+  else
+    return 0;
+  return 1;
+}
+
+static int print_ruled(const char *what, int is_cidr, uint64_t count, uint64_t questions) {
+  if (strcmp(what, "rules") == 0 && is_cidr)
     print_networks(count);
-  else if (count > 0 && strcmp(what, "hits") == 0 && strcmp(argv[2], "cidr") == 0)
-    print_addresses(count);
-  else if (count > 0 && strcmp(what, "rules") == 0)
+  else if (strcmp(what, "rules") == 0)
     print_rules(count);
-  else if (count > 0 && strcmp(what, "hits") == 0)
-    print_hits(count);
-  else if (count > 0 && strcmp(what, "misses") == 0)
-    print_misses();
-  else {
+  else if (questions > 0 && strcmp(what, "hits") == 0 && is_cidr)
+    print_addresses(count, questions);
+  else if (questions > 0 && strcmp(what, "hits") == 0)
+    print_hits(count, questions);
+  else if (questions > 0 && strcmp(what, "misses") == 0 && !is_cidr)
+    print_misses(questions);
+  else
+    return 0;
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  uint64_t count = argc > 3 ? strtoull(argv[3], NULL, 10) : 0;
+  uint64_t questions = argc > 4 ? strtoull(argv[4], NULL, 10) : 0;
+  const struct shape *shape = argc > 3 ? find_shape(argv[2]) : NULL;
+  int done = 0;
+  if (count > 0 && shape)
+    done = print_shaped(argv[1], shape, count);
+  else if (count > 0 && (strcmp(argv[2], "regexp") == 0 || strcmp(argv[2], "cidr") == 0))
+    done = print_ruled(argv[1], strcmp(argv[2], "cidr") == 0, count, questions);
+  if (!done) {
     fprintf(stderr, "usage: generate source|keys SHAPE COUNT\n"
-                    "       generate rules|hits|misses regexp COUNT\n"
-                    "       generate rules|hits cidr COUNT\n");
+                    "       generate rules regexp|cidr COUNT\n"
+                    "       generate hits|misses regexp|cidr COUNT QUESTIONS\n");
     return 64;
   }
   return fflush(stdout) == 0 ? 0 : 74;

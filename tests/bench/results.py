@@ -2,45 +2,55 @@
 """results.py - what came of measuring a row."""
 
 import statistics
+from typing import NamedTuple, Optional
+
+
+class Sample(NamedTuple):
+    """One measurement of one side: what is compared, and what is told beside it."""
+
+    value: float                  # seconds, or MiB; less is better
+    cpu: Optional[float] = None   # seconds of processor time
+    peak: Optional[float] = None  # MiB, with pages of mapped files
 
 
 class Results:
-    """Measurements of one row. A measurement is the sum of its runs."""
+    """The samples of one row."""
 
-    HEAD = ("row", "ours", "theirs", "ratio", "least", "most", "CPU", "peak", "theirs", "private",
-            "theirs")
+    def __init__(self, row):
+        self.row = row
+        self.samples = {side: [] for side in row.sides}
 
-    def __init__(self, name):
-        self.name = name
-        self.seconds = {"ours": [], "theirs": []}
-        self.cpu = {"ours": [], "theirs": []}
-        self.runs = 1
-        self.peak = {"ours": 0, "theirs": 0}
-        self.private = {}
+    def add(self, side, sample):
+        self.samples[side].append(sample)
 
-    def add(self, who, runs):
-        self.runs = len(runs)
-        self.seconds[who].append(sum(run[1] for run in runs))
-        self.cpu[who].append(sum(run[2] for run in runs))
-        self.peak[who] = max(self.peak[who], *(run[3] for run in runs))
+    def value(self, side):
+        return statistics.median(sample.value for sample in self.samples[side])
 
-    @staticmethod
-    def ratios_of(pairs):
-        return [theirs / ours for ours, theirs in zip(pairs["ours"], pairs["theirs"])]
+    def peak(self, side):
+        peaks = [sample.peak for sample in self.samples.get(side, ()) if sample.peak is not None]
+        return max(peaks, default=None)
 
-    def ratio(self):
-        return statistics.median(self.ratios_of(self.seconds))
+    def ratios(self, side):
+        """Of each pair, what @p side took divided by what we took."""
+        return [other.value / ours.value
+                for ours, other in zip(self.samples["ours"], self.samples[side])]
 
-    def cells(self):
-        ratios = self.ratios_of(self.seconds)
-        cpu = statistics.median(self.ratios_of(self.cpu))
-        times = [duration(statistics.median(self.seconds[who]) / self.runs)
-                 for who in ("ours", "theirs")]
-        memory = [f"{size[who] / 1024:.1f} MiB" for size in (self.peak, self.private)
-                  for who in ("ours", "theirs")]
-        return (self.name, *times, f"{self.ratio():.2f}", f"{min(ratios):.2f}",
-                f"{max(ratios):.2f}", f"{cpu:.2f}", *memory)
+    def ratio(self, side):
+        return statistics.median(self.ratios(side))
+
+    def cpu_ratio(self, side):
+        pairs = [(ours.cpu, other.cpu)
+                 for ours, other in zip(self.samples["ours"], self.samples[side])]
+        if any(not ours or other is None for ours, other in pairs):
+            return None
+        return statistics.median(other / ours for ours, other in pairs)
 
 
-def duration(seconds):
-    return f"{seconds:.3f} s" if seconds >= 0.1 else f"{seconds * 1000:.2f} ms"
+def shown(value, unit):
+    """A value with three digits and its unit."""
+    if unit == "MiB":
+        return f"{value:.1f} MiB"
+    for factor, name in ((1, "s"), (1e3, "ms"), (1e6, "us")):
+        if value * factor >= 1:
+            return f"{value:.0f} s" if value >= 1000 else f"{value * factor:.3g} {name}"
+    return f"{value * 1e9:.3g} ns"

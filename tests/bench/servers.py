@@ -1,108 +1,99 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""servers.py - what is measured of tables that are servers, beside Postfix and the raw libraries."""
+"""servers.py - what is measured of tables that are servers, over the loopback interface or a Unix
+socket. Raw is libpq in pipeline mode and libmemcached with many keys at once."""
 
 import os
 import random
 import subprocess
 
-from mailschema import QUERIES, settings  # found in the folder that bench.py adds
-from memcached import Memcached, find_program
-from rows import Row
-
-CACHED = 100_000
-PGSQL_KEYS = 10_000
+from row import Command  # by way of bench.py, which knows where the next ones are
+from mailschema import QUERIES, schema, settings
+from memcached import Memcached
+from postgres import Postgres
 
 
-class Pgsql(Row):
-    """Many questions on standard input, over a Unix socket: beside Postfix's, or with @p raw beside
-    a small program that does with libpq what can be done."""
+class Pgsql(Command):
+    """Many questions on standard input to a mail system's database."""
 
-    def __init__(self, bench, raw=False):
-        super().__init__("pgsql-raw" if raw else "pgsql", bench)
-        self.raw = raw
-        self.may_lose = raw
+    sides = ("ours", "theirs", "raw")
+
+    def __init__(self, where):
+        super().__init__("pgsql", where)
+        self.server = None
 
     def prepare(self):
-        server = self.bench.postgres()
+        entries = self.bench.options.server_entries
+        self.server = Postgres(settings="max_connections = 20\n")
+        self.server.start()
+        self.server.sql(schema(entries=entries))
+        self.bench.env["PGPORT"] = str(self.server.port)
         self.table = self.bench.home / "alias.cf"
-        self.table.write_text(settings(server, QUERIES["alias"], hosts=f"unix:{server.home}"))
+        self.table.write_text(settings(self.server, QUERIES["alias"],
+                                       hosts=f"unix:{self.server.home}"))
         os.utime(self.table, (0, 0))
         self.questions = self.bench.home / "addresses"
         dice = random.Random(1)
-        most = max(10, min(self.bench.options.entries, 100_000)) * 6 // 5
         with open(self.questions, "w", encoding="utf-8") as out:
-            for _ in range(min(PGSQL_KEYS, self.bench.options.entries)):
-                i = dice.randrange(1, most)
+            for _ in range(self.bench.options.pgsql_keys):
+                i = dice.randrange(1, entries * 6 // 5)
                 print(f"user{i}@d{i % 1000}.example", file=out)
-        if self.raw:
-            flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libpq"], check=True,
-                                   capture_output=True, text=True).stdout.split()
-            self.bench.programs["raw"] = str(self.bench.compile("pgraw", *flags))
 
-    def measure(self, who, times=None, output="/dev/null"):
-        who = "raw" if self.raw and who == "theirs" else who
-        return self.bench.measure(times or self.times, who, self.words(who), self.given(), output)
+    def close(self):
+        if self.server:
+            self.server.stop()
+            self.server.remove()
 
-    def words(self, who):
-        if who != "raw":
-            return ["-q", "-", f"pgsql:{self.table}"]
-        query = QUERIES["alias"].replace("'%s'", "$1")
-        return [f"host={self.bench.server.home} user=dictum dbname=mail", query]
+    def program(self, side):
+        if side != "raw":
+            return super().program(side)
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "libpq"], check=True,
+                               capture_output=True, text=True).stdout.split()
+        return self.bench.compile("pgraw", *flags)
 
-    def given(self):
+    def words(self, side):
+        if side == "raw":
+            return [f"host={self.server.home} user=dictum dbname=mail",
+                    QUERIES["alias"].replace("'%s'", "$1")]
+        return ["-q", "-", f"pgsql:{self.table}"]
+
+    def given(self, side):
         return self.questions
 
 
-class Cache(Row):
-    """Many questions to a memcached that is filled."""
+class Memcache(Command):
+    """Many questions on standard input to a memcached that has all the keys that are there."""
 
-    def __init__(self, bench, name="query-memcache"):
-        super().__init__(name, bench)
+    sides = ("ours", "theirs", "raw")
 
-    def run(self):
-        with Memcached(self.bench.home, "-m", "1024") as self.server:
-            return super().run()
+    def __init__(self, where):
+        super().__init__("memcache", where)
+        self.server = None
 
     def prepare(self):
-        options = self.bench.options
-        entries = min(options.entries, CACHED)
+        entries = self.bench.options.memcache_keys
+        self.server = Memcached(self.bench.home, "-m", "1024")
+        self.server.start()
         path = self.bench.home / "memcache.cf"
         path.write_text(f"memcache = {self.server.setting}\n")
         self.spec = f"memcache:{path}"
-        self.questions = self.bench.data("keys", options.shape, entries)
-        with open(self.bench.data("source", options.shape, entries), "rb") as source:
-            subprocess.run([self.bench.programs["ours"], "-i", self.spec], env=self.bench.env,
-                           stdin=source, check=True)
+        self.questions = self.bench.data("keys", "random", entries)
+        with open(self.bench.data("source", "random", entries), "rb") as source:
+            subprocess.run([self.bench.program("ours"), "-i", self.spec], stdin=source, check=True,
+                           env=self.bench.environment())
 
-    def words(self, who):
-        return ["-q", "-", self.spec]
+    def close(self):
+        if self.server:
+            self.server.stop()
 
-    def given(self):
+    def program(self, side):
+        return self.bench.compile("mget", "-lmemcached") if side == "raw" else super().program(side)
+
+    def words(self, side):
+        return self.server.address if side == "raw" else ["-q", "-", self.spec]
+
+    def given(self, side):
         return self.questions
 
 
-class RawCache(Cache):
-    """The same beside a small program that does nothing else: theirs is libmemcached alone."""
-
-    may_lose = True
-
-    def __init__(self, bench):
-        super().__init__(bench, "raw-memcache")
-
-    def prepare(self):
-        super().prepare()
-        self.bench.programs["raw"] = self.bench.compile("mget", "-lmemcached")
-
-    def words(self, who):
-        return super().words(who) if who == "ours" else map(str, self.server.address)
-
-    def measure(self, who, times=None, output="/dev/null"):
-        return self.bench.measure(times or self.times, "raw" if who == "theirs" else who,
-                                  self.words(who), self.given(), output)
-
-
-def has_memcached():
-    try:
-        return bool(find_program())
-    except FileNotFoundError:
-        return False
+def server_rows(where):
+    return [Pgsql(where), Memcache(where)]

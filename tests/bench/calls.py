@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""calls.py - what single calls of the library take: beside the call of the client library, from
+several threads, and of tables that have no client library."""
+
+import subprocess
+
+from bench import ROOT, SUFFIX, Wrong
+from results import Sample
+from row import Row
+from rules import NETWORKS, OPENED
+
+CACHED_KEYS = 10_000
+
+
+class Call(Row):
+    """One lookup. A side is a command that prints the nanoseconds of one, and what was found."""
+
+    group = "calls"
+    settings = ""
+
+    def table(self):
+        """@return the spec of the table"""
+        raise NotImplementedError
+
+    def keys(self):
+        """@return the file with the keys"""
+        raise NotImplementedError
+
+    def command(self, side):
+        return [self.bench.api(), self.table(), self.keys(), "1"]
+
+    def told(self, side):
+        result = subprocess.run(list(map(str, self.command(side))), capture_output=True, text=True,
+                                env=self.bench.environment(self.settings), check=False)
+        if result.returncode != 0:
+            raise Wrong(f"{side}: {result.stderr.strip()}")
+        ns, *found = result.stdout.split()
+        return float(ns), found
+
+    def check(self):
+        found = {side: self.told(side)[1] for side in self.sides}
+        if any(answers != found["ours"] for answers in found.values()):
+            raise Wrong(f"the answers differ: {found}")
+        self.expect(*map(int, found["ours"]))
+
+    def expect(self, found, absent, later):
+        if found == 0 or later > 0:
+            raise Wrong(f"{found} keys were found, {absent} not, {later} were put off")
+
+    def sample(self, side):
+        return Sample(self.told(side)[0] / 1e9)
+
+
+class FileCall(Call):
+    """Of a table that is a file, beside the raw library's."""
+
+    sides = ("ours", "raw")
+
+    def __init__(self, kind, bench):
+        super().__init__(f"call-{kind}", bench)
+        self.kind = kind
+
+    def prepare(self):
+        options = self.bench.options
+        self.source = self.bench.table(self.kind, "random", options.entries)
+        self.asked = self.bench.home / f"keys-of-calls-{options.call_keys}"
+        with open(self.bench.data("keys", "random", options.entries), "rb") as lines, \
+                open(self.asked, "wb") as out:
+            out.writelines(line for line, _ in zip(lines, range(options.call_keys)))
+
+    def table(self):
+        return f"{self.kind}:{self.source}"
+
+    def keys(self):
+        return self.asked
+
+    def command(self, side):
+        if side == "raw":
+            return [self.bench.raw(self.kind), self.kind, "call",
+                    f"{self.source}{SUFFIX[self.kind]}", self.keys()]
+        return super().command(side)
+
+
+class RulesCall(Call):
+    """Of a table of rules, which has no client library."""
+
+    sides = ("ours",)
+
+    def __init__(self, kind, count, bench, name=None):
+        super().__init__(name or f"call-{kind}-{count}", bench)
+        self.kind, self.count = kind, count
+
+    def prepare(self):
+        self.family = "cidr" if self.kind == "cidr" else "regexp"
+        self.path = self.bench.data("rules", self.family, self.count)
+        self.asked = self.bench.data("hits", self.family, self.count,
+                                     min(self.bench.options.call_keys, CACHED_KEYS))
+
+    def table(self):
+        return f"{self.kind}:{self.path}"
+
+    def keys(self):
+        return self.asked
+
+
+class Threads(Row):
+    """What a lookup takes when two threads share the work, beside one that does it alone."""
+
+    sides = ("ours", "alone")
+    group = "threads"
+
+    def __init__(self, kind, of):
+        super().__init__(f"threads-{kind}", of.bench)
+        self.of = of
+
+    def prepare(self):
+        self.of.prepare()
+        self.of.sides = self.sides
+        self.of.command = self.command
+
+    def command(self, side):
+        return [self.bench.api(), self.of.table(), self.of.keys(), "2" if side == "ours" else "1"]
+
+    def check(self):
+        self.of.check()
+
+    def sample(self, side):
+        return Sample(self.of.told(side)[0] / 1e9 / (2 if side == "ours" else 1))
+
+
+class Cached(FileCall):
+    """An answer that the cache has, beside the table that it stands before."""
+
+    sides = ("ours", "table")
+
+    def __init__(self, bench):
+        super().__init__("lmdb", bench)
+        self.name = "cached-hit"
+
+    def command(self, side):
+        spec = f"cache:{{ttl=1h, {self.table()}}}" if side == "ours" else self.table()
+        return [self.bench.api(), spec, self.keys(), "1"]
+
+
+class BreakerOpen(FileCall):
+    """A table that is out of service."""
+
+    sides = ("ours",)
+
+    def __init__(self, bench):
+        super().__init__("lmdb", bench)
+        self.name = "breaker-open"
+
+    def table(self):
+        return f"lmdb:{self.source}.is-not-there"
+
+    def expect(self, found, absent, later):
+        if later == 0 or found + absent > 0:
+            raise Wrong("a table that is not there had an answer")
+
+
+class BreakerClosed(Call):
+    """What looking at the breaker adds to every lookup."""
+
+    sides = ("ours",)
+
+    def __init__(self, bench):
+        super().__init__("breaker-closed", bench)
+
+    def command(self, side):
+        return [self.bench.compile("breaker", sources=[ROOT / "core/breaker.c"])]
+
+
+def call_rows(bench):
+    rows = [FileCall(kind, bench) for kind in SUFFIX]
+    rows += [RulesCall("cidr", count, bench) for count in NETWORKS]
+    rows += [RulesCall(kind, OPENED, bench) for kind in ("regexp", "pcre")]
+    rows += [BreakerClosed(bench), BreakerOpen(bench), Cached(bench)]
+    rows += [Threads(kind, FileCall(kind, bench)) for kind in SUFFIX]
+    return rows + [Threads(kind, RulesCall(kind, OPENED, bench))
+                   for kind in ("regexp", "pcre", "cidr")]
