@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* replay.c - runs a fuzz target over the files of the folders given, without libFuzzer. */
+/* replay.c - runs a fuzz target over the files of the folders given, without libFuzzer. With it,
+ * which has a main() of its own (tests/fuzz/run), there is nothing here. */
+#ifdef LIBFUZZER
+extern int fuzz_replay_is_not_here;
+#else
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -55,3 +59,4 @@ int main(int argc, char **argv) {
     failed |= run_folder(argv[i]);
   return failed;
 }
+#endif
