@@ -90,7 +90,9 @@ class World:
 
     def __init__(self, pair):
         self.pair = pair
-        port, far_port = free_port(*delivery.CLIENTS), free_port(*delivery.CLIENTS)
+        port = far_port = free_port(*delivery.CLIENTS)
+        while far_port == port:  # one that was let go may come again
+            far_port = free_port(*delivery.CLIENTS)
         self.tables = Tables(pair, far_port)
         nobody = pwd.getpwnam("nobody")
         for box in delivery.boxes():
