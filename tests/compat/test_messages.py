@@ -19,12 +19,11 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from pair import THEIR_POSTMAP, Pair  # noqa: E402
-from shrink import again, shrunk  # noqa: E402
+from shrink import SHOWN, again, shrunk  # noqa: E402
 from tap import Fault, check, require, run, same  # noqa: E402
 
 MESSAGES = 1200
 AT_ONCE = 4
-SHOWN = 3  # of those that fail, each shrunk
 # Each message is read in the mode that has it all, and in one of the others.
 WHOLE = "-hbm"
 MODES = ("-h", "-b", "-hb", "-hm", "-bm")

@@ -32,11 +32,10 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from pair import THEIR_POSTMAP, Pair  # noqa: E402
 from rule_tables import KINDS, inline, keys, table  # noqa: E402
-from shrink import again, shrunk  # noqa: E402
+from shrink import SHOWN, again, shrunk  # noqa: E402
 from tap import Fault, check, require, run  # noqa: E402
 
 TABLES = 900  # of each type
-SHOWN = 2  # of those that fail, each shrunk
 TOO_BIG = -1
 NEW_LINE_NUMBER = re.compile(rb", line \d+(?=: logical line must not start)")
 # Without an index, and with one at the first question.

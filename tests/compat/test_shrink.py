@@ -31,7 +31,8 @@ exit "$status"
 
 def test_program(home, planted, name, *words):
     """Runs a test of this folder with the difference planted. @return what it prints"""
-    env = dict(os.environ, REFERENCE_POSTMAP=os.environ["POSTMAP"])
+    env = dict(os.environ, REFERENCE_POSTMAP=os.environ["POSTMAP"], SHRINK_SECONDS="200",
+               SHRINK_SHOWN="1")
     for program in ("POSTMAP", "POSTALIAS"):
         wrapper = pathlib.Path(home) / program.lower()
         wrapper.write_text(WRAPPER.format(program=os.environ[program], planted=planted))
@@ -73,7 +74,7 @@ def one_line(text, *has):
 
 
 def is_small_run(case):
-    files, commands = case
+    commands, files = case
     return (len(commands) <= 2 and len(b"".join(files.values())) < 20
             and sum(len(text.splitlines()) for text in files.values()) <= 1)
 
@@ -148,11 +149,11 @@ def cases():
     yield "data of every shape", by_structure
     yield "a bound to tries and to time", within_bounds
     yield "command lines", lambda: is_shrunk("dmFsdWU=", "test_switches.py",
-                                             ("--cases", "40"), is_small_run, "--seed", "7")
-    yield "tables of rules", lambda: is_shrunk("example", "test_rules.py", ("--tables", "6"),
+                                             ("--cases", "60"), is_small_run, "--seed", "7")
+    yield "tables of rules", lambda: is_shrunk("example", "test_rules.py", ("--tables", "3"),
                                                is_small_table, "--seed", "3")
     yield "sources of entries", sources_are_shrunk
-    yield "messages", lambda: is_shrunk("boundary=xx", "test_messages.py", ("--messages", "20"),
+    yield "messages", lambda: is_shrunk("boundary=xx", "test_messages.py", ("--messages", "8"),
                                         is_small_message, "--seed", "1")
 
 

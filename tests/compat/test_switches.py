@@ -24,12 +24,11 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from pair import SUFFIX, THEIR_POSTALIAS, THEIR_POSTMAP, Pair  # noqa: E402
-from shrink import again, shrunk  # noqa: E402
+from shrink import SHOWN, again, shrunk  # noqa: E402
 from tap import Fault, check, require, run  # noqa: E402
 
 CASES = 1500  # of one to four commands
 SECONDS = 40
-SHOWN = 2  # of those that fail, each shrunk, which takes time
 AT_ONCE = 24  # Postfix sleeps for a second after each fatal error
 COMMANDS = {"postmap": "bfFhmnNopruUvw", "postalias": "fnNopruvw"}
 
@@ -186,7 +185,7 @@ class Comparison:
 
     def perform(self, side, case):
         """@return for each command what it did, and then what is in the table"""
-        files, commands = case
+        commands, files = case
         # Both folders have names of the same length.
         with tempfile.TemporaryDirectory(prefix=f"{side.name:_<6}", dir=self.pair.home) as home:
             os.chmod(home, 0o755)
@@ -231,7 +230,7 @@ class Comparison:
         where = next(i for i, (one, other) in enumerate(zip(ours, theirs)) if one != other)
         differ = [what for what, one, other in zip(("status", "output", "messages"), ours[where],
                                                    theirs[where]) if one != other]
-        steps = [words for words, _ in case[1]] + ["what is in the table"]
+        steps = [words for words, _ in case[0]] + ["what is in the table"]
         raise Fault(f"{' and '.join(differ)}: {self.program} {steps[where]!r}\n"
                     f"ours   {ours[where]!r}\ntheirs {theirs[where]!r}")
 
@@ -248,14 +247,14 @@ class Cases:
     def make(self, number):
         maker = Maker(random.Random(f"{self.seed}.{number}"))
         kind, files, commands = maker.case()
-        return Comparison(self.pair, maker.program, kind), (files, commands)
+        return Comparison(self.pair, maker.program, kind), (commands, files)
 
     def do(self, number):
         """@return None, or the number and the fault"""
         if time.monotonic() > self.until:
             return None
         comparison, case = self.make(number)
-        self.commands[number] = len(case[1])
+        self.commands[number] = len(case[0])
         try:
             comparison.compare(case)
         except Fault as fault:
