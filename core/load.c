@@ -67,11 +67,10 @@ static bool safe_folder(const struct stat *st) {
   return safe_owner(st) && (closed_to_others(st) || (st->st_mode & S_ISVTX));
 }
 
-static bool is_compiled_in(const char *folder) {
-  char *compiled_in = realpath(PACKAGE_PLUGIN_DIR, NULL);
-  bool same = compiled_in && strcmp(compiled_in, folder) == 0;
-  free(compiled_in);
-  return same;
+static bool is_compiled_in(const struct stat *folder) {
+  struct stat st;
+  return stat(PACKAGE_PLUGIN_DIR, &st) == 0 && st.st_dev == folder->st_dev &&
+         st.st_ino == folder->st_ino;
 }
 
 /* Checks each folder above the file @p path, from the nearest, cutting @p path down to the first
@@ -83,7 +82,7 @@ static bool folders_are_safe(char *path) {
     slash[slash == path] = '\0';
     if (stat(path, &st) != 0 || !safe_folder(&st))
       return false;
-    if (slash == path || (nearest && is_compiled_in(path)))
+    if (slash == path || (nearest && is_compiled_in(&st)))
       return true;
   }
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "slurp.h"
 
 struct entry {
   char *type;
@@ -155,43 +157,54 @@ static dictum_status read_line(struct reading *r, char *line) {
   return add(r, fields[0], fields[1]);
 }
 
-static bool trustworthy(int fd) {
-  struct stat st;
-  return fstat(fd, &st) == 0 && (st.st_uid == 0 || st.st_uid == geteuid()) &&
-         (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+static bool trustworthy(const struct stat *st) {
+  return (st->st_uid == 0 || st->st_uid == geteuid()) && (st->st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-static dictum_status read_lines(struct reading *r, FILE *file) {
-  char *line = NULL;
-  size_t capacity = 0;
+/* Uses up @p text. */
+static dictum_status read_lines(struct reading *r, dictum_buf *text) {
   dictum_status status = DICTUM_OK;
-  ssize_t len;
-  while (status == DICTUM_OK && (len = getline(&line, &capacity, file)) >= 0) {
+  char *end = text->data + text->len;
+  for (char *line = text->data, *next; status == DICTUM_OK && line < end; line = next) {
+    char *newline = memchr(line, '\n', (size_t)(end - line));
+    next = newline ? newline + 1 : end;
+    if (newline)
+      *newline = '\0';
     r->line++;
-    if (len > 0 && line[len - 1] == '\n')
-      line[len - 1] = '\0';
     status = read_line(r, line);
   }
-  free(line);
+  return status;
+}
+
+static dictum_status read_fd(struct reading *r, int fd) {
+  struct stat st;
+  if (fstat(fd, &st) != 0)
+    return error_code(r->err, DICTUM_CONFIG, DICTUM_CODE_REGISTRY, errno, "open %s: %s", r->path,
+                      ERRNO_TEXT(errno));
+  if (S_ISDIR(st.st_mode))
+    return DICTUM_OK;
+  if (!trustworthy(&st)) {
+    event_send(r->events, DICTUM_LEVEL_WARNING, DICTUM_CODE_REGISTRY, "",
+               "%s: file is owned or writable by other users -- skipping this file", r->path);
+    return DICTUM_OK;
+  }
+  dictum_buf text = {0};
+  dictum_status status = slurp_fd(fd, &st, r->path, &text, r->err);
+  if (status == DICTUM_OK)
+    status = read_lines(r, &text);
+  dictum_buf_free(&text);
   return status;
 }
 
 static dictum_status read_file(struct reading *r) {
-  FILE *file = fopen(r->path, "re");
-  if (!file && errno == ENOENT)
+  int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0 && errno == ENOENT)
     return DICTUM_OK;
-  if (!file)
+  if (fd < 0)
     return error_code(r->err, DICTUM_CONFIG, DICTUM_CODE_REGISTRY, errno, "open %s: %s", r->path,
                       ERRNO_TEXT(errno));
-  dictum_status status = DICTUM_OK;
-  struct stat st;
-  bool directory = fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode);
-  if (!directory && !trustworthy(fileno(file)))
-    event_send(r->events, DICTUM_LEVEL_WARNING, DICTUM_CODE_REGISTRY, "",
-               "%s: file is owned or writable by other users -- skipping this file", r->path);
-  else if (!directory)
-    status = read_lines(r, file);
-  fclose(file);
+  dictum_status status = read_fd(r, fd);
+  close(fd);
   return status;
 }
 

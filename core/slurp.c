@@ -35,9 +35,12 @@ static dictum_status open_failed(const char *path, dictum_error *err) {
   return error_set(err, DICTUM_CONFIG, number, "open %s: %s", path, ERRNO_TEXT(number));
 }
 
-static dictum_status slurp_fd(int fd, const char *path, dictum_buf *out, dictum_error *err) {
-  for (;;) {
-    if (!buf_reserve(out, block_size))
+dictum_status slurp_fd(int fd, const struct stat *st, const char *path, dictum_buf *out,
+                       dictum_error *err) {
+  size_t begin = out->len, size = S_ISREG(st->st_mode) ? (size_t)st->st_size : 0;
+  /* One byte more than there is: a single read then tells that the file ends there. */
+  for (size_t more = size ? size + 1 : block_size;; more = block_size) {
+    if (!buf_reserve(out, more))
       return error_nomem(err);
     ssize_t n = read_some(fd, out->data + out->len, out->cap - out->len - 1);
     if (n < 0) {
@@ -46,7 +49,7 @@ static dictum_status slurp_fd(int fd, const char *path, dictum_buf *out, dictum_
     }
     out->len += (size_t)n;
     out->data[out->len] = '\0';
-    if (n == 0)
+    if (n == 0 || (size > 0 && out->len - begin == size))
       return DICTUM_OK;
   }
 }
@@ -55,7 +58,9 @@ dictum_status slurp_file(const char *path, dictum_buf *out, dictum_error *err) {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return open_failed(path, err);
-  dictum_status status = slurp_fd(fd, path, out, err);
+  struct stat st;
+  dictum_status status = fstat(fd, &st) == 0 ? slurp_fd(fd, &st, path, out, err)
+                                             : open_failed(path, err);
   close(fd);
   return status;
 }
@@ -80,7 +85,7 @@ static dictum_status slurp_settled_fd(int fd, const char *path, dictum_buf *out,
     if (fstat(fd, &before) < 0)
       return open_failed(path, err);
     buf_clear(out);
-    dictum_status status = slurp_fd(fd, path, out, err);
+    dictum_status status = slurp_fd(fd, &before, path, out, err);
     if (status != DICTUM_OK || unchanged(fd, &before))
       return status;
     nanosleep(&(struct timespec){0, settle_pause_ms * 1000000L}, NULL);

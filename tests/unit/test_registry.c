@@ -238,6 +238,18 @@ static void damaged_file_heals(void **state) {
   assert_found(world, "a", "/postfix/a.so");
 }
 
+static void null_byte_costs_its_line(void **state) {
+  struct world *world = *state;
+  char path[256];
+  path_of(world, "ours.cf", path);
+  FILE *file = fopen(path, "w");
+  static const char text[] = "a\0a.so\nb b.so";
+  assert_int_equal(fwrite(text, 1, sizeof text - 1, file), sizeof text - 1);
+  fclose(file);
+  assert_found(world, "b", "/plugins/b.so");
+  assert_absent(world, "a");
+}
+
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void) {
@@ -252,6 +264,7 @@ int main(void) {
       IN_WORLD(file_of_another_user_is_skipped),
       IN_WORLD(unknown_type_is_looked_for_again),
       IN_WORLD(damaged_file_heals),
+      IN_WORLD(null_byte_costs_its_line),
   };
   return cmocka_run_group_tests_name("registry", tests, NULL, NULL);
 }
