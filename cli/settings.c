@@ -251,35 +251,21 @@ static dictum_status check_all(struct settings *settings, dictum_error *err) {
 
 /* ---- reading ------------------------------------------------------------ */
 
-/* Makes the absolute path of DIR/main.cf; *path stays NULL for a default that is not there. */
-static dictum_status find_file(const char *dir, bool named, char **path, dictum_error *err) {
+/* Makes the absolute path of DIR/main.cf. */
+static dictum_status find_file(const char *dir, char **path, dictum_error *err) {
   char *file;
   *path = NULL;
   if (asprintf(&file, "%s/main.cf", dir) < 0)
     return nomem(err);
-  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0 && !named && (errno == ENOENT || errno == ENOTDIR)) {
-    free(file);
+  if (file[0] == '/') {
+    *path = file;
     return DICTUM_OK;
   }
-  dictum_status status = DICTUM_OK;
-  if (fd < 0)
-    status = failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, errno, "open %s: %s", file,
-                     strerror(errno));
-  else
-    close(fd);
-  if (status == DICTUM_OK && file[0] != '/') {
-    char *absolute = realpath(file, NULL);
-    if (!absolute)
-      status = failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, errno, "open %s: %s", file,
-                       strerror(errno));
-    free(file);
-    file = absolute;
-  }
-  if (status == DICTUM_OK)
-    *path = file;
-  else
-    free(file);
+  *path = realpath(file, NULL);
+  dictum_status status = *path ? DICTUM_OK
+                               : failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, errno,
+                                         "open %s: %s", file, strerror(errno));
+  free(file);
   return status;
 }
 
@@ -293,17 +279,34 @@ static dictum_status set_defaults(struct settings *settings, const char *dir, bo
   return status;
 }
 
+static bool is_missing(const dictum_error *err) {
+  return err->sys_errno == ENOENT || err->sys_errno == ENOTDIR;
+}
+
+/* Only a file in a folder that was named must be there. */
+static dictum_status read_file(struct settings *settings, const char *path, bool named,
+                               dictum_error *err) {
+  dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
+  opts.event = settings->event;
+  opts.event_rock = settings->rock;
+  dictum_error why = DICTUM_ERROR_INIT;
+  dictum_status status = dictum_params_read(path, &opts, &settings->params, &why);
+  settings->have_file = status == DICTUM_OK;
+  if (status == DICTUM_CONFIG && is_missing(&why) && !named)
+    return dictum_params_read(NULL, &opts, &settings->params, err);
+  if (status == DICTUM_CONFIG && is_missing(&why)) /* which names the file itself */
+    return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, why.sys_errno, "%s", why.what);
+  if (status != DICTUM_OK && err)
+    *err = why;
+  return status;
+}
+
 static dictum_status read_params(struct settings *settings, const char *dir, bool named,
                                  bool postfix, dictum_error *err) {
   char *path;
-  dictum_status status = find_file(dir, named, &path, err);
-  if (status != DICTUM_OK)
-    return status;
-  dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
-  settings->have_file = path != NULL;
-  opts.event = settings->event;
-  opts.event_rock = settings->rock;
-  status = dictum_params_read(path, &opts, &settings->params, err);
+  dictum_status status = find_file(dir, &path, err);
+  if (status == DICTUM_OK)
+    status = read_file(settings, path, named, err);
   free(path);
   if (status == DICTUM_OK)
     status = set_defaults(settings, dir, postfix, err);
