@@ -7,7 +7,7 @@ import shutil
 
 from bench import SUFFIX, Wrong, map_size
 from results import Sample
-from row import Command, Memory, Row, sides_for
+from row import Command, Memory, sides_for
 
 
 class OfFile(Command):
@@ -124,32 +124,27 @@ class Cold(Query):
         return "/dev/null"
 
 
-class Flat(Row):
+class Flat(Memory):
     """Private memory for all the questions, beside that for a tenth of them."""
 
-    sides = ("ours", "tenth")
-    group, unit = "flat", "MiB"
+    group = "flat"
 
     def __init__(self, kind, bench):
-        super().__init__(f"flat-{kind}", bench)
-        self.query = Query(kind, bench)
-
-    def pairs(self):
-        return 1
-
-    def prepare(self):
-        self.query.prepare()
-        self.tenth = self.bench.home / "a-tenth-of-the-questions"
-        with open(self.query.questions, "rb") as lines, open(self.tenth, "wb") as out:
-            out.writelines(line for line, _ in zip(lines, range(self.query.entries // 10)))
+        super().__init__(Query(kind, bench))
+        self.name = f"flat-{kind}"
+        self.sides = ("ours", "tenth")
 
     def check(self):
-        self.query.check()
-
-    def sample(self, side):
-        given = self.tenth if side == "tenth" else None
-        run, = self.query.measure("ours", "private", given=given)
-        return Sample(max(run[3], 1) / 1024)
+        """The answers to a tenth are the first of all answers."""
+        tenth = self.bench.home / "a-tenth-of-the-questions"
+        with open(self.of.questions, "rb") as lines, open(tenth, "wb") as out:
+            out.writelines(line for line, _ in zip(lines, range(self.of.entries // 10)))
+        for side, given in (("ours", None), ("tenth", tenth)):
+            run, = self.of.measure("ours", "private", self.of.output(side), given)
+            self.samples[side] = Sample(max(run[3], 1) / 1024)
+        some = self.of.output("tenth").read_bytes()
+        if not some or not self.of.output("ours").read_bytes().startswith(some):
+            raise Wrong("a tenth of the questions has other answers")
 
 
 def file_rows(bench, shapes):
