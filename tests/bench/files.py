@@ -25,6 +25,8 @@ class OfFile(Command):
 
     def pairs(self):
         options = self.bench.options
+        if self.name.startswith("large"):
+            return options.large_pairs
         return options.shape_pairs if self.group == "shapes" else options.pairs
 
     def program(self, side):
@@ -151,13 +153,14 @@ def file_rows(bench, shapes):
     options = bench.options
     asked = [*SUFFIX, "texthash"]
     rows = [Build(kind, bench) for kind in SUFFIX]
-    if options.large:
-        rows += [Build(kind, bench, entries=options.large, what="large")
-                 for kind in ("hash", "btree", "lmdb")]
+    large = [Build(kind, bench, entries=options.large, what="large")
+             for kind in ("hash", "btree", "lmdb")] if options.large else []
+    rows += large
     rows += [Query(kind, bench) for kind in asked]
     rows += [Cold(kind, bench) for kind in SUFFIX]
     rows += [Memory(Query(kind, bench)) for kind in asked]
     rows += [Memory(Build(kind, bench)) for kind in SUFFIX]
+    rows += [Memory(row, ("ours",)) for row in large]  # the others take too long
     rows += [Flat(kind, bench) for kind in asked]
     for shape in shapes:
         rows += [Build(kind, bench, shape, options.shape_entries) for kind in SUFFIX]

@@ -103,10 +103,10 @@ class Memory(Row):
 
     group, unit = "memory", "MiB"
 
-    def __init__(self, of):
+    def __init__(self, of, sides=None):
         super().__init__(f"memory-{of.name}", of.bench)
         self.of = of
-        self.sides = of.sides
+        self.sides = sides or of.sides
         self.samples = {}
 
     def prepare(self):
@@ -116,7 +116,8 @@ class Memory(Row):
         for side in self.sides:
             run, = self.of.measure(side, "private", self.of.output(side))
             self.samples[side] = Sample(max(run[3], 1) / 1024)
-        self.of.agree()
+        if self.sides == self.of.sides:
+            self.of.agree()
 
     def close(self):
         self.of.close()
