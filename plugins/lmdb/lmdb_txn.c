@@ -3,9 +3,12 @@
  * lmdb_txn.c - changing LMDB files: a whole new content aside, or single records in place.
  *
  * A transaction of LMDB's cannot grow its map and is lost when that is full. A
- * whole content comes in one transaction with a map that it must fit in, as its
- * size is known beforehand. An update keeps a journal in memory of what was done
- * and does it again in a larger map.
+ * whole content comes with a map that it must fit in, as its size is known
+ * beforehand. An update keeps a journal in memory of what was done and does it
+ * again in a larger map.
+ *
+ * A transaction keeps the pages that it changes in memory. So a large content
+ * comes in several, which nobody sees before the file is in its place.
  */
 #include "lmdb_table.h"
 
@@ -17,7 +20,7 @@
 
 #include "newfile.h"
 
-enum { smallest_map = 256 * 1024 };
+enum { smallest_map = 256 * 1024, most_in_transaction = 24 << 20 /* bytes of records */ };
 
 /* A change, followed by its key and value as stored. A removal has no value. */
 struct change {
@@ -34,7 +37,8 @@ struct lmdb_txn {
   MDB_cursor *cursor; /* REPLACE_ALL */
   MDB_dbi dbi;
   size_t map_bytes;
-  size_t put_bytes; /* REPLACE_ALL by put(): since the last commit */
+  uint64_t put_bytes;    /* REPLACE_ALL: so far */
+  size_t in_transaction; /* REPLACE_ALL: since the last commit */
   struct {
     char *bytes;
     size_t used, room;
@@ -177,8 +181,23 @@ static MDB_val val(const dictum_key *bytes) {
   return (MDB_val){bytes->n, (void *)(uintptr_t)bytes->p};
 }
 
+/* Ends a transaction that has become large, and begins the next. */
+static dictum_status turn_over(struct lmdb_txn *txn, dictum_error *err) {
+  txn->in_transaction = 0;
+  int error = end_append(txn);
+  if (!error)
+    error = begin_append(txn);
+  return error ? fail_update(txn, err, error) : DICTUM_OK;
+}
+
 static dictum_status append(struct lmdb_txn *txn, const dictum_rec *rec, dictum_error *err) {
   struct tablefile_record stored;
+  txn->in_transaction += rec->key.n + rec->value.n;
+  if (txn->in_transaction > most_in_transaction) {
+    dictum_status status = turn_over(txn, err);
+    if (status != DICTUM_OK)
+      return status;
+  }
   dictum_status status = tablefile_record_make(&stored, &txn->table->file, rec, err);
   if (status != DICTUM_OK)
     return status;
