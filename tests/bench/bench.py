@@ -45,7 +45,8 @@ class Bench:
         conf = self.confs.setdefault(settings, self.home / f"conf{len(self.confs)}")
         if not conf.exists():
             conf.mkdir()
-            (conf / "main.cf").write_text("compatibility_level = 3.6\n" + settings)
+            # Postfix 3.7 folds the keys of texthash as `texthash_utf8` does.
+            (conf / "main.cf").write_text("compatibility_level = 3.6\ntexthash_utf8 = yes\n" + settings)
             os.utime(conf / "main.cf", (0, 0))  # Postfix waits for a young one to grow older
         return {**self.env, "MAIL_CONFIG": str(conf)}
 
