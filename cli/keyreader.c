@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FIRST_CAPACITY = 256 * 1024, MAX_CAPACITY = 256 * 1024 * 1024 };
+enum { FIRST_CAPACITY = 128 * 1024, MAX_CAPACITY = 256 * 1024 * 1024 };
 
 struct keyreader {
   int fd;

@@ -86,17 +86,29 @@ void dictum_table_describe(const dictum_table *table, dictum_table_info *info) {
 
 /* ---- keys in ------------------------------------------------------------------------------ */
 
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+#define TOP_BITS (UINT64_C(0x80) * EACH_BYTE)
+
+/* The top bit of each of eight bytes that is a capital letter of ASCII's. */
+static uint64_t capitals(uint64_t bytes) {
+  const uint64_t low = bytes & ~TOP_BITS;
+  return (low + (0x80 - 'A') * EACH_BYTE) & ~(low + (0x80 - 'Z' - 1) * EACH_BYTE) & ~bytes &
+         TOP_BITS;
+}
+
 /* True when folding leaves the key as it is: the common case, which costs no copy. */
 static bool is_folded(const char *key, size_t len, bool *ascii) {
-  bool upper = false;
-  unsigned char high = 0;
-  for (size_t i = 0; i < len; i++) {
-    unsigned char c = (unsigned char)key[i];
-    high |= c;
-    upper |= (unsigned char)(c - 'A') < 26;
+  uint64_t all = 0, upper = 0, word;
+  for (; len >= sizeof word; key += sizeof word, len -= sizeof word) {
+    memcpy(&word, key, sizeof word);
+    all |= word;
+    upper |= capitals(word);
   }
-  *ascii = high < 0x80;
-  return !upper;
+  word = 0;
+  if (len > 0)
+    memcpy(&word, key, len);
+  *ascii = ((all | word) & TOP_BITS) == 0;
+  return (upper | capitals(word)) == 0;
 }
 
 dictum_status key_prepare(uint32_t flags, bool fold, const char *key, size_t len,

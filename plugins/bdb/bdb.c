@@ -80,7 +80,7 @@ static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_a
 /* The value lives until the lock is dropped. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct bdb *table = rock;
-  int error = bdb_image_find(&table->reader.image, key, value, &table->value);
+  int error = bdb_image_find(&table->reader.image, &table->finger, key, value, &table->value);
   if (error == DB_NOTFOUND)
     return DICTUM_NOTFOUND;
   return error ? bdb_fail(table, err, error, "read database") : DICTUM_OK;
@@ -89,6 +89,7 @@ static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, d
 static dictum_status begin_lookup(struct bdb *table, const dictum_call *call, dictum_error *err) {
   if (table->updating)
     return bdb_fail_updating(table, err);
+  table->finger = (struct bdb_finger){0};
   return bdb_reader_enter(&table->reader, table, call->deadline_ns, err);
 }
 
@@ -111,11 +112,9 @@ static dictum_status bdb_lookup(void *self, const dictum_call *call, const char 
   return status;
 }
 
-/* Where the file keeps a key, so that a batch visits each page once. */
-static uint64_t place_of(const void *rock, const dictum_key *key) {
+/* Where a hash keeps a key, so that a batch visits each page once. */
+static uint64_t bucket_of(const void *rock, const dictum_key *key) {
   const struct bdb *table = rock;
-  if (table->kind != DB_HASH)
-    return keyorder_prefix(key);
   return bdb_image_bucket(&table->reader.image, key, tablefile_writes_nul(&table->file));
 }
 
@@ -125,7 +124,8 @@ static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const 
   dictum_status status = begin_lookup(table, call, err);
   if (status != DICTUM_OK)
     return status;
-  status = tablefile_lookup_many(&table->file, get, table, keys, n, place_of, table, sink, err);
+  status = tablefile_lookup_many(&table->file, get, table, keys, n,
+                                 table->kind == DB_HASH ? bucket_of : NULL, NULL, sink, err);
   end_lookup(table, status);
   return status;
 }

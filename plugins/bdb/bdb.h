@@ -17,6 +17,7 @@ struct bdb_reader {
   struct stat seen;       /**< the file when it was looked at last */
   bool busy;              /**< others held the lock until the deadline of the last attempt */
   struct bdb_image image; /**< of the map, as it is while the lock is held */
+  struct pageset sound;   /**< of the file as it was seen */
 };
 
 /** One open table. One thread at a time. */
@@ -25,6 +26,7 @@ struct bdb {
   DBTYPE kind;
   u_int32_t create_cache; /**< bytes */
   struct bdb_reader reader;
+  struct bdb_finger finger; /**< of the lookups since the lock was taken */
   struct bdb_scratch value;
   bool updating; /**< an update in place is under way, and has the lock */
 };

@@ -163,6 +163,7 @@ static void unmap(struct bdb_reader *reader) {
   if (reader->map)
     munmap(reader->map, reader->map_bytes);
   reader->map = NULL;
+  pageset_free(&reader->sound);
 }
 
 void bdb_reader_close(struct bdb_reader *reader) {
@@ -198,6 +199,15 @@ int bdb_check_file(int fd, DBTYPE kind) {
   return error;
 }
 
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* A new name, or the loss of one, is no change of the content but of the status. */
+static bool is_changed(const struct stat *seen, const struct stat *now) {
+  return seen->st_size != now->st_size || !same_time(&seen->st_mtim, &now->st_mtim);
+}
+
 static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
                           const struct stat *now, dictum_error *err) {
   int error = 0;
@@ -205,6 +215,9 @@ static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
     error = map_file(reader, now);
   if (!error)
     error = bdb_image_load(&reader->image, reader->map, reader->map_bytes, table->kind == DB_HASH);
+  if (!reader->sound.bits || is_changed(&reader->seen, now))
+    pageset_reset(&reader->sound, error ? 0 : reader->image.pages);
+  reader->image.sound = &reader->sound;
   reader->seen = *now;
   return error ? bdb_fail(table, err, error, "open database") : DICTUM_OK;
 }
@@ -244,15 +257,6 @@ dictum_status bdb_reader_enter(struct bdb_reader *reader, const struct bdb *tabl
     if (status != DICTUM_OK)
       return status;
   }
-}
-
-static bool same_time(const struct timespec *a, const struct timespec *b) {
-  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-/* A new name, or the loss of one, is no change of the content but of the status. */
-static bool is_changed(const struct stat *seen, const struct stat *now) {
-  return seen->st_size != now->st_size || !same_time(&seen->st_mtim, &now->st_mtim);
 }
 
 dictum_status bdb_reader_resume(struct bdb_reader *reader, const struct bdb *table,

@@ -97,6 +97,22 @@ int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool 
   return hash ? load_hash(image) : 0;
 }
 
+/* ---- pages ---------------------------------------------------------------------------------- */
+
+static uint32_t number_of(const struct bdb_image *image, const struct bdb_page *page) {
+  return bdb_u32(image, page->at + page_number);
+}
+
+/* Is it, or was it when it was looked at last? */
+static bool is_whole(const struct bdb_image *image, const struct bdb_page *page) {
+  if (pageset_has(image->sound, number_of(image, page)))
+    return true;
+  if (!bdb_page_is_whole(image, page))
+    return false;
+  pageset_add(image->sound, number_of(image, page));
+  return true;
+}
+
 /* ---- chains --------------------------------------------------------------------------------- */
 
 void bdb_scratch_free(struct bdb_scratch *scratch) {
@@ -182,26 +198,26 @@ static bool is_key(const struct bdb_image *image, const struct bdb_item *item,
   return *error == 0 && keyorder_compare(&found, key) == 0;
 }
 
-/* Looks at every item, also behind the one that is found: were one out of its place, the ends of
- * others would be in doubt. */
+/* Every item is looked at first: were one out of its place, the ends of others would be in doubt.
+ */
 static int find_on_page(const struct bdb_image *image, const struct bdb_page *page,
                         const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
-  struct bdb_item item;
-  uint32_t found = page->n;
-  for (uint32_t i = 0; i < page->n; i++) {
+  if (!is_whole(image, page))
+    return DB_VERIFY_BAD;
+  for (uint32_t i = 0; i + 1 < page->n; i += 2) {
+    struct bdb_item item;
     int error = 0;
     if (!bdb_hash_item(image, page, i, &item))
       return DB_VERIFY_BAD;
-    if (i % 2 == 0 && found == page->n && is_key(image, &item, key, scratch, &error))
-      found = i;
+    bool found = is_key(image, &item, key, scratch, &error);
     if (error)
       return error;
+    if (found)
+      return bdb_hash_item(image, page, i + 1, &item)
+                 ? bdb_item_content(image, &item, value, scratch)
+                 : DB_VERIFY_BAD;
   }
-  if (!bdb_hash_page_ends(image, page))
-    return DB_VERIFY_BAD;
-  return found < page->n && bdb_hash_item(image, page, found + 1, &item)
-             ? bdb_item_content(image, &item, value, scratch)
-             : DB_NOTFOUND;
+  return DB_NOTFOUND;
 }
 
 /* Is this a page of that bucket, behind page @p before of it? The first key tells, for a damaged
@@ -303,7 +319,7 @@ static int find_leaf(const struct bdb_image *image, enum way way, const dictum_k
   bool is_root = number == image->root;
   if (is_root && (bdb_page_next(image, leaf) != 0 || bdb_page_previous(image, leaf) != 0))
     return DB_VERIFY_BAD;
-  return bdb_page_is_whole(image, leaf) ? 0 : DB_VERIFY_BAD;
+  return is_whole(image, leaf) ? 0 : DB_VERIFY_BAD;
 }
 
 /* The leaf beside another: both must know of each other. */
@@ -313,7 +329,7 @@ static bool open_beside(const struct bdb_image *image, const struct bdb_page *le
   if (!bdb_page_open(image, number, type_leaf, beside))
     return false;
   uint32_t back = behind ? bdb_page_previous(image, beside) : bdb_page_next(image, beside);
-  return back == bdb_u32(image, leaf->at + page_number);
+  return back == number_of(image, leaf);
 }
 
 static int key_of(const struct bdb_image *image, const struct bdb_page *leaf, uint32_t at,
@@ -344,17 +360,31 @@ static int confirm_miss(const struct bdb_image *image, const struct bdb_page *le
   return (behind ? order > 0 : order < 0) ? DB_NOTFOUND : DB_VERIFY_BAD;
 }
 
-static int find_in_btree(const struct bdb_image *image, const dictum_key *key, dictum_key *value,
-                         struct bdb_scratch *scratch) {
+/* Does @p key lie between the first and the last key of the leaf at the finger? Then it is on no
+ * other.
+ */
+static bool is_within(const struct bdb_image *image, const struct bdb_finger *finger,
+                      const dictum_key *key, struct bdb_page *leaf, struct bdb_scratch *scratch) {
+  dictum_key there;
+  return finger->leaf != 0 && bdb_page_open(image, finger->leaf, type_leaf, leaf) && leaf->n >= 2 &&
+         key_of(image, leaf, 0, &there, scratch) == 0 && keyorder_compare(&there, key) <= 0 &&
+         key_of(image, leaf, leaf->n - 2, &there, scratch) == 0 &&
+         keyorder_compare(key, &there) <= 0;
+}
+
+static int find_in_btree(const struct bdb_image *image, struct bdb_finger *finger,
+                         const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
   struct bdb_page leaf;
   struct bdb_item item;
   uint32_t at;
   bool exact;
-  int error = find_leaf(image, to_key, key, &leaf, scratch);
+  bool near = is_within(image, finger, key, &leaf, scratch);
+  int error = near ? 0 : find_leaf(image, to_key, key, &leaf, scratch);
   if (!error)
     error = search(image, &leaf, true, key, &at, &exact, scratch);
   if (error)
     return error;
+  finger->leaf = number_of(image, &leaf);
   if (!exact)
     return confirm_miss(image, &leaf, at, key, scratch);
   if (!bdb_leaf_item(image, &leaf, at + 1, &item))
@@ -362,10 +392,10 @@ static int find_in_btree(const struct bdb_image *image, const dictum_key *key, d
   return item.deleted ? DB_NOTFOUND : bdb_item_content(image, &item, value, scratch);
 }
 
-int bdb_image_find(const struct bdb_image *image, const dictum_key *key, dictum_key *value,
-                   struct bdb_scratch *scratch) {
+int bdb_image_find(const struct bdb_image *image, struct bdb_finger *finger, const dictum_key *key,
+                   dictum_key *value, struct bdb_scratch *scratch) {
   return image->hash ? find_in_hash(image, key, value, scratch)
-                     : find_in_btree(image, key, value, scratch);
+                     : find_in_btree(image, finger, key, value, scratch);
 }
 
 /* ---- walking -------------------------------------------------------------------------------- */
@@ -381,7 +411,7 @@ static int visit(struct bdb_walk *walk, const struct bdb_image *image, uint32_t 
   struct bdb_page page;
   walk->page = number;
   walk->at = 0;
-  if (!open_here(walk, image, &page) || !bdb_page_is_whole(image, &page))
+  if (!open_here(walk, image, &page) || !is_whole(image, &page))
     return DB_VERIFY_BAD;
   bool fits = image->hash ? is_of_bucket(image, &page, walk->bucket, before)
                           : bdb_page_previous(image, &page) == before;
@@ -434,7 +464,7 @@ int bdb_walk_first(struct bdb_walk *walk, const struct bdb_image *image) {
   int error = image->hash ? visit_bucket(walk, image)
                           : find_leaf(image, to_first, NULL, &leaf, NULL);
   if (!error && !image->hash)
-    error = visit(walk, image, bdb_u32(image, leaf.at + page_number), 0);
+    error = visit(walk, image, number_of(image, &leaf), 0);
   return error ? error : settle(walk, image);
 }
 
@@ -452,7 +482,7 @@ int bdb_walk_from(struct bdb_walk *walk, const struct bdb_image *image, const di
   }
   if (error)
     return error;
-  walk->page = bdb_u32(image, leaf.at + page_number);
+  walk->page = number_of(image, &leaf);
   return settle(walk, image);
 }
 

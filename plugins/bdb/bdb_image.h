@@ -11,6 +11,8 @@
 #include <dictum_plugin.h>
 #include <stdbool.h>
 
+#include "pageset.h"
+
 /** Errors beside those of the library and the system. */
 enum {
   BDB_ENCRYPTED = -1,
@@ -27,6 +29,7 @@ struct bdb_image {
   bool swapped; /**< made by a machine of the other byte order */
   uint32_t root;
   uint32_t max_bucket, high_mask, low_mask, spares[32];
+  struct pageset *sound; /**< pages that need not be looked at again; NULL: none */
 };
 
 /** Memory for keys or values that lie in pieces; starts as {0}. */
@@ -37,13 +40,20 @@ struct bdb_scratch {
 void bdb_scratch_free(struct bdb_scratch *scratch);
 
 /** Reads the first page of a file of @p bytes. To be done again after every change of the file.
+ * `sound` is left NULL.
  * @return 0; EINVAL for no such file; DB_OLD_VERSION; DB_VERIFY_BAD when it is damaged; BDB_*. */
 int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool hash);
 
+/** Where a search of a btree ended: the next one begins there, in case it is near. Starts as {0};
+ * good as long as the file is not loaded anew. */
+struct bdb_finger {
+  uint32_t leaf; /**< 0: none */
+};
+
 /** Looks up the bytes @p key. *value points into the map or @p scratch.
  * @return 0; DB_NOTFOUND; DB_VERIFY_BAD; ENOMEM. */
-int bdb_image_find(const struct bdb_image *image, const dictum_key *key, dictum_key *value,
-                   struct bdb_scratch *scratch);
+int bdb_image_find(const struct bdb_image *image, struct bdb_finger *finger, const dictum_key *key,
+                   dictum_key *value, struct bdb_scratch *scratch);
 
 /** The first page of a bucket, if it is one. */
 uint32_t bdb_image_bucket_page(const struct bdb_image *image, uint32_t bucket);

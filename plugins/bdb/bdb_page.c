@@ -2,6 +2,8 @@
 /* bdb_page.c - is all of a page of a Berkeley DB file accounted for? */
 #include "bdb_page.h"
 
+#include "hot.h"
+
 enum { alignment = 4, largest_page = 65536 };
 
 /* How many bytes an item of a btree takes up; 0 when it is not sound. */
@@ -36,7 +38,7 @@ static bool add_start(struct starts *starts, uint32_t offset) {
  * and together they are as large as the room taken up: so they fill it without a gap. */
 static bool is_sorted_page_whole(const struct bdb_image *image, const struct bdb_page *page,
                                  bool branch) {
-  struct starts starts;
+  struct starts starts UNINITIALIZED;
   uint32_t taken = 0, lowest = bdb_u16(image, page->at + page_lowest);
   if (page->n == 0)
     return lowest == (image->page_bytes & 0xffff);

@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hot.h"
+
 /* Bits of tablefile.forms. */
 enum { form_nul = 1, form_bare = 2 };
 
@@ -172,7 +174,7 @@ static void with_nul_free(struct with_nul *copy) {
 
 static dictum_status find_with_nul(struct tablefile *file, tablefile_get *get, void *rock,
                                    const dictum_key *key, dictum_key *value, dictum_error *err) {
-  struct with_nul copy;
+  struct with_nul copy UNINITIALIZED;
   if (!with_nul_make(&copy, key))
     return tablefile_nomem(file, err);
   dictum_status status = get(rock, &copy.key, value, err);
@@ -231,18 +233,24 @@ static dictum_status answer(const struct batch *batch, size_t i) {
   return sent == DICTUM_OK ? DICTUM_OK : host->fail(batch->err, sent, 0, "out of memory");
 }
 
+/* About as many as fit into the time that memory takes. */
+enum { fetch_ahead = 8 };
+
 /* As long as it is not known which form of key the file has, the order of the questions counts. */
 dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, void *rock,
                                     const dictum_key *keys, size_t n, keyorder_place *place,
-                                    const void *place_rock, dictum_sink *sink, dictum_error *err) {
+                                    tablefile_fetch *fetch, dictum_sink *sink, dictum_error *err) {
   const struct batch batch = {file, get, rock, keys, sink, err};
   dictum_status status = DICTUM_OK;
   size_t i = 0;
   for (; i < n && status == DICTUM_OK && !is_decided(file); i++)
     status = answer(&batch, i);
-  struct keyorder *order = status == DICTUM_OK ? keyorder_new(keys, i, n, place, place_rock) : NULL;
-  for (; i < n && status == DICTUM_OK; i++)
+  struct keyorder *order = status == DICTUM_OK ? keyorder_new(keys, i, n, place, rock) : NULL;
+  for (; i < n && status == DICTUM_OK; i++) {
+    if (fetch && order && i + fetch_ahead < n)
+      fetch(rock, &keys[keyorder_at(order, i + fetch_ahead)]);
     status = answer(&batch, keyorder_at(order, i));
+  }
   keyorder_free(order);
   return status;
 }

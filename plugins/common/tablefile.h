@@ -79,11 +79,14 @@ dictum_status tablefile_find(struct tablefile *file, tablefile_get *get, void *r
 /** The method lookup(), once the file may be read: asks get() and hands over what it found. */
 dictum_status tablefile_lookup(struct tablefile *file, tablefile_get *get, void *rock,
                                const dictum_key *key, dictum_sink *sink, dictum_error *err);
+/** Fetches into the cache what looking up @p key will need; it is asked for soon. */
+typedef void tablefile_fetch(const void *rock, const dictum_key *key);
 /** The method lookup_many(), likewise. Keys are asked for in the order of their places.
- * @param place_rock  for @p place */
+ * @param place  NULL: by their bytes
+ * @param fetch  may be NULL */
 dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, void *rock,
                                     const dictum_key *keys, size_t n, keyorder_place *place,
-                                    const void *place_rock, dictum_sink *sink, dictum_error *err);
+                                    tablefile_fetch *fetch, dictum_sink *sink, dictum_error *err);
 /** A definite answer leaves a reader as good as it was; after other than that it is closed. */
 static inline bool tablefile_is_failure(dictum_status status) {
   return status != DICTUM_OK && status != DICTUM_NOTFOUND;

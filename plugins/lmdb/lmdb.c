@@ -122,6 +122,7 @@ static void lmdb_forget(void *self) {
 struct lookup {
   struct lmdb *table;
   struct lmdb_slot *slot;
+  struct lmdb_finger finger;
 };
 
 /* Each thread begins its search at its own place, so that it mostly finds the same reader again. */
@@ -139,7 +140,7 @@ static struct lmdb_slot *take_slot(struct lmdb *table) {
 
 static dictum_status begin_lookup(struct lmdb *table, const dictum_call *call,
                                   struct lookup *lookup, dictum_error *err) {
-  *lookup = (struct lookup){table, take_slot(table)};
+  *lookup = (struct lookup){.table = table, .slot = take_slot(table)};
   dictum_status status = lmdb_reader_enter(&lookup->slot->reader, table, call->deadline_ns, err);
   if (status != DICTUM_OK)
     pthread_mutex_unlock(&lookup->slot->lock);
@@ -158,10 +159,15 @@ static void end_lookup(struct lookup *lookup, bool failed) {
 /* The value lives until the lock is dropped. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
-  int error = lmdb_tree_find(&lookup->slot->reader.tree, key, value);
+  int error = lmdb_tree_find(&lookup->slot->reader.tree, &lookup->finger, key, value);
   if (error == MDB_NOTFOUND)
     return DICTUM_NOTFOUND;
   return error ? lmdb_fail(lookup->table, err, error, "read database") : DICTUM_OK;
+}
+
+static void fetch(const void *rock, const dictum_key *key) {
+  const struct lookup *lookup = rock;
+  lmdb_tree_fetch(&lookup->slot->reader.tree, key);
 }
 
 static dictum_status lmdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,
@@ -177,11 +183,6 @@ static dictum_status lmdb_lookup(void *self, const dictum_call *call, const char
   return status;
 }
 
-static uint64_t place_of(const void *rock, const dictum_key *key) {
-  (void)rock;
-  return keyorder_prefix(key);
-}
-
 static dictum_status lmdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                       size_t n, dictum_sink *sink, dictum_error *err) {
   struct lmdb *table = self;
@@ -189,7 +190,7 @@ static dictum_status lmdb_lookup_many(void *self, const dictum_call *call, const
   dictum_status status = begin_lookup(table, call, &lookup, err);
   if (status != DICTUM_OK)
     return status;
-  status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, place_of, NULL, sink, err);
+  status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, NULL, fetch, sink, err);
   end_lookup(&lookup, tablefile_is_failure(status));
   return status;
 }

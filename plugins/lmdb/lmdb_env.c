@@ -78,6 +78,7 @@ static void unmap(struct lmdb_reader *reader) {
   if (reader->map)
     munmap(reader->map, reader->map_bytes);
   reader->map = NULL;
+  pageset_free(&reader->sound);
 }
 
 void lmdb_reader_close(struct lmdb_reader *reader) {
@@ -102,21 +103,44 @@ static int map_file(struct lmdb_reader *reader, const struct stat *now) {
   return 0;
 }
 
+static int load_newest(struct lmdb_reader *reader) {
+  return lmdb_tree_load(&reader->tree, reader->map, reader->map_bytes, reader->page_bytes);
+}
+
 /* Loads the newest state. A file that was cut is not looked at where it ends no longer, and one
  * that has grown is mapped anew: pages are written before the state that names them. */
-static int load(struct lmdb_reader *reader, const struct stat *now) {
+static int load_mapped(struct lmdb_reader *reader, const struct stat *now) {
   int error = 0;
   struct stat later;
   if (!reader->map || (size_t)now->st_size < reader->map_bytes)
     error = map_file(reader, now);
   if (!error)
-    error = lmdb_tree_load(&reader->tree, reader->map, reader->map_bytes, reader->page_bytes);
+    error = load_newest(reader);
   if (error != MDB_MAP_RESIZED)
     return error;
   error = fstat(reader->fd, &later) != 0 ? errno : map_file(reader, &later);
   if (!error)
-    error = lmdb_tree_load(&reader->tree, reader->map, reader->map_bytes, reader->page_bytes);
+    error = load_newest(reader);
   return error == MDB_MAP_RESIZED ? MDB_CORRUPTED : error;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b) {
+  return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* A state never changes; but somebody who is not LMDB may have written over it. */
+static int load(struct lmdb_reader *reader, const struct stat *now) {
+  const size_t before = reader->tree.transaction;
+  int error = load_mapped(reader, now);
+  if (error)
+    return error;
+  bool same = reader->sound.bits && before == reader->tree.transaction &&
+              same_time(&reader->changed, &now->st_mtim);
+  if (!same)
+    pageset_reset(&reader->sound, reader->tree.pages);
+  reader->tree.sound = &reader->sound;
+  reader->changed = now->st_mtim;
+  return 0;
 }
 
 int lmdb_check_file(int fd) {

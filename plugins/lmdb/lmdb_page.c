@@ -2,6 +2,8 @@
 /* lmdb_page.c - is all of a page of an LMDB file accounted for? */
 #include "lmdb_page.h"
 
+#include "hot.h"
+
 enum { alignment = 2 };
 
 /* Where entries begin, a bit for each place that they may. */
@@ -31,7 +33,7 @@ static size_t offset_of(const unsigned char *page, size_t i) {
 bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
   const struct lmdb_page_header *header = (const void *)page;
   size_t n = lmdb_page_entries(tree, page), taken = 0;
-  struct starts starts;
+  struct starts starts UNINITIALIZED;
   memset(&starts, 0, tree->page_bytes / alignment / 8);
   for (size_t i = 0; i < n; i++)
     if (offset_of(page, i) >= tree->page_bytes || !add_start(&starts, offset_of(page, i)))

@@ -16,9 +16,11 @@ struct lmdb_reader {
   int fd; /**< ours, for the lock; -1: not open */
   void *map;
   size_t map_bytes, page_bytes;
-  struct stat seen;      /**< the file when it was opened */
-  bool busy;             /**< others held the lock until the deadline of the last attempt */
-  struct lmdb_tree tree; /**< the state that is read */
+  struct stat seen;        /**< the file when it was opened */
+  struct timespec changed; /**< when it was, when it was looked at last */
+  bool busy;               /**< others held the lock until the deadline of the last attempt */
+  struct lmdb_tree tree;   /**< the state that is read */
+  struct pageset sound;    /**< of that state */
 };
 
 enum { lmdb_readers = 16 };

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hot.h"
 #include "keyorder.h"
 #include "lmdb_page.h"
 
@@ -126,11 +127,23 @@ int lmdb_tree_load(struct lmdb_tree *tree, const void *map, size_t bytes, size_t
                              .newest = number,
                              .pages = meta->last_page + 1,
                              .root = meta->main.root,
-                             .depth = meta->main.depth};
+                             .depth = meta->main.depth,
+                             .transaction = meta->transaction};
   return tree->pages <= bytes / page_bytes ? 0 : MDB_MAP_RESIZED;
 }
 
 /* ---- searching ------------------------------------------------------------------------------ */
+
+/* Is it, or was it when it was looked at last? */
+static bool is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
+  const struct lmdb_page_header *header = (const void *)page;
+  if (pageset_has(tree->sound, header->number))
+    return true;
+  if (!lmdb_page_is_whole(tree, page, branch))
+    return false;
+  pageset_add(tree->sound, header->number);
+  return true;
+}
 
 /* The page of a tree on a level counted from the root, with its number of entries. A leaf is looked
  * at as a whole: whatever is wrong with it could hide a key. */
@@ -140,7 +153,7 @@ static const unsigned char *tree_page(const struct lmdb_tree *tree, size_t numbe
   const unsigned char *page = lmdb_page_at(tree, number, leaf ? page_leaf : page_branch);
   *n = page ? lmdb_page_entries(tree, page) : 0;
   if (leaf)
-    return *n >= 1 && lmdb_page_is_whole(tree, page, false) ? page : NULL;
+    return *n >= 1 && is_whole(tree, page, false) ? page : NULL;
   return *n >= 2 ? page : NULL;
 }
 
@@ -236,7 +249,7 @@ static bool is_leaf_in_place(const struct lmdb_walk *walk) {
   for (size_t level = leaf; level-- > 0;) {
     struct lmdb_entry bound;
     int order;
-    if (!lmdb_page_is_whole(walk->tree, walk->levels[level].page, true))
+    if (!is_whole(walk->tree, walk->levels[level].page, true))
       return false;
     size_t at = walk->levels[level].at, n = walk->levels[level].n;
     if (!lower && at > 0) {
@@ -260,7 +273,6 @@ static bool is_leaf_in_place(const struct lmdb_walk *walk) {
  * branch led to the wrong leaf. Then that leaf is out of its place, or the key does not lie between
  * it and that beside it. */
 static int confirm_miss(const struct lmdb_walk *walk, size_t at, const dictum_key *key) {
-  struct lmdb_walk beside = *walk;
   size_t leaf = walk->tree->depth - 1;
   bool behind = at == walk->levels[leaf].n;
   int order;
@@ -268,6 +280,7 @@ static int confirm_miss(const struct lmdb_walk *walk, size_t at, const dictum_ke
     return MDB_NOTFOUND;
   if (!is_leaf_in_place(walk))
     return MDB_CORRUPTED;
+  struct lmdb_walk beside = *walk;
   int error = go_beside(&beside, behind);
   if (!error)
     error = compare_entry(&beside, leaf, behind ? 0 : beside.levels[leaf].n - 1, key, &order);
@@ -288,23 +301,69 @@ static int find_place(struct lmdb_walk *walk, const dictum_key *key, bool *exact
   return error == MDB_NOTFOUND ? 0 : error;
 }
 
-int lmdb_tree_find(const struct lmdb_tree *tree, const dictum_key *key, dictum_key *value) {
-  struct lmdb_walk walk;
+static int take_value(const struct lmdb_tree *tree, const unsigned char *leaf, size_t at,
+                      dictum_key *value) {
   struct lmdb_entry entry;
-  bool exact;
-  if (tree->depth == 0)
-    return MDB_NOTFOUND;
+  bool sound = lmdb_entry_at(tree, leaf, at, &entry) && lmdb_entry_value(tree, &entry, value);
+  return sound ? 0 : MDB_CORRUPTED;
+}
+
+/* Does @p key lie between the first and the last key of this leaf? Then it is on no other. */
+static bool is_within(const struct lmdb_tree *tree, const struct lmdb_finger *finger,
+                      const dictum_key *key) {
+  struct lmdb_entry first, last;
+  return finger->leaf && lmdb_entry_at(tree, finger->leaf, 0, &first) &&
+         keyorder_compare(&first.key, key) <= 0 &&
+         lmdb_entry_at(tree, finger->leaf, finger->n - 1, &last) &&
+         keyorder_compare(key, &last.key) <= 0;
+}
+
+static int find_from_root(const struct lmdb_tree *tree, struct lmdb_finger *finger,
+                          const dictum_key *key, size_t *at, bool *exact) {
+  struct lmdb_walk walk UNINITIALIZED;
+  const size_t leaf = tree->depth - 1;
   walk.tree = tree;
-  int error = find_place(&walk, key, &exact);
+  int error = find_place(&walk, key, exact);
   if (error)
     return error;
-  if (!exact)
+  *finger = (struct lmdb_finger){walk.levels[leaf].page, walk.levels[leaf].n};
+  *at = walk.levels[leaf].at;
+  return 0;
+}
+
+int lmdb_tree_find(const struct lmdb_tree *tree, struct lmdb_finger *finger, const dictum_key *key,
+                   dictum_key *value) {
+  size_t at;
+  bool exact;
+  int error;
+  if (tree->depth == 0)
     return MDB_NOTFOUND;
-  size_t leaf = tree->depth - 1;
-  return lmdb_entry_at(tree, walk.levels[leaf].page, walk.levels[leaf].at, &entry) &&
-                 lmdb_entry_value(tree, &entry, value)
-             ? 0
-             : MDB_CORRUPTED;
+  if (is_within(tree, finger, key))
+    error = search(tree, finger->leaf, 0, finger->n, key, &at, &exact) ? MDB_CORRUPTED : 0;
+  else
+    error = find_from_root(tree, finger, key, &at, &exact);
+  if (error)
+    return error;
+  return exact ? take_value(tree, finger->leaf, at, value) : MDB_NOTFOUND;
+}
+
+/* Of a leaf, its header and its offsets: what lies where is only known then. */
+void lmdb_tree_fetch(const struct lmdb_tree *tree, const dictum_key *key) {
+  size_t number = tree->root;
+  for (size_t level = 0; level + 1 < tree->depth; level++) {
+    size_t n, child;
+    struct lmdb_entry entry;
+    const unsigned char *page = tree_page(tree, number, level, &n);
+    if (!page || choose_child(tree, page, n, to_key, key, &child) != 0 ||
+        !lmdb_entry_at(tree, page, child, &entry))
+      return;
+    number = lmdb_entry_child(&entry);
+  }
+  if (number >= tree->pages)
+    return;
+  const unsigned char *leaf = tree->map + number * tree->page_bytes;
+  for (size_t at = 0; at < 256; at += 64)
+    __builtin_prefetch(leaf + at);
 }
 
 /* ---- walking -------------------------------------------------------------------------------- */

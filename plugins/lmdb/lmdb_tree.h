@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "pageset.h"
+
 /** One state of a file, as one of its two meta pages describes it. */
 struct lmdb_tree {
   const unsigned char *map;
@@ -20,6 +22,8 @@ struct lmdb_tree {
   size_t pages;  /**< how many there are of this state; all are mapped */
   size_t root;   /**< page number */
   size_t depth;  /**< levels, leaves included; 0: empty */
+  size_t transaction;
+  struct pageset *sound; /**< pages of this state that need not be looked at; NULL: none */
 };
 
 enum { lmdb_deepest_tree = 32, lmdb_largest_page = 32768 };
@@ -31,6 +35,7 @@ int lmdb_tree_check(int fd, size_t *page_bytes);
 bool lmdb_tree_has_trace(int fd);
 
 /** Finds the newest state. @p map holds @p bytes of a file that passed lmdb_tree_check().
+ * `sound` of the tree is left NULL.
  * @return 0; MDB_CORRUPTED; MDB_MAP_RESIZED when the state has pages behind the map's end. */
 int lmdb_tree_load(struct lmdb_tree *tree, const void *map, size_t bytes, size_t page_bytes);
 
@@ -39,9 +44,20 @@ int lmdb_tree_load(struct lmdb_tree *tree, const void *map, size_t bytes, size_t
  * @return 0; MDB_CORRUPTED; ENOMEM. */
 int lmdb_tree_check_all(const struct lmdb_tree *tree);
 
+/** Where a search ended: the next one begins there, in case it is near. Starts as {0}; good as long
+ * as the state is not loaded anew. */
+struct lmdb_finger {
+  const unsigned char *leaf;
+  size_t n; /**< of its entries */
+};
+
 /** Looks up the bytes @p key. *value points into the map.
  * @return 0; MDB_NOTFOUND; MDB_CORRUPTED. */
-int lmdb_tree_find(const struct lmdb_tree *tree, const dictum_key *key, dictum_key *value);
+int lmdb_tree_find(const struct lmdb_tree *tree, struct lmdb_finger *finger, const dictum_key *key,
+                   dictum_key *value);
+
+/** Fetches the leaf of @p key into the cache. */
+void lmdb_tree_fetch(const struct lmdb_tree *tree, const dictum_key *key);
 
 /** A place in the order of the records. */
 struct lmdb_walk {
