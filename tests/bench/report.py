@@ -21,9 +21,9 @@ GROUPS = {
                "The same with smaller tables and other data. The worst of each is in the table "
                "above, too."),
     "rules": ("Tables of rules", "postmap",
-              "One answer, without the time to open the table: of a command with many questions, "
-              "less one with a single question. It holds the time to make an index, spread over "
-              "all questions; `few` above is a whole command with 300."),
+              "One answer of a table that was asked before, without the time to open it and what "
+              "is made once, such as an index: of a command with 2 n questions, less one with n. "
+              "`few` above is a whole command with 300 questions, `open` one with a single one."),
     "memory": ("Private memory", "postmap",
                "Without pages of mapped files, which the system can take back at any time."),
     "flat": ("Memory and the number of questions", "a tenth of them",

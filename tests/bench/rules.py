@@ -8,7 +8,8 @@ from row import Command
 RULES = (100, 1_000, 10_000)
 NETWORKS = (1_000, 100_000)
 OPENED = 10_000
-FEW = 300  # questions, of a short-lived command
+TRIES = 5  # while something else takes so much time that more questions seem to cost less
+FEW = 300  # questions of a short-lived command, and the fewest that are measured
 
 
 class OfRules(Command):
@@ -38,45 +39,46 @@ class OfRules(Command):
 
 
 class Rules(OfRules):
-    """One answer. What is measured is the time of a command with many questions, less that of one
-    with a single question, for each of the others. Whoever is slow is asked less."""
+    """One answer of a table that was asked before: the time of a command with 2 n questions, less
+    that of one with the first n of them, for each of the others. So neither opening the table nor
+    what is made once, be it an index or the states of an automaton, is part of it. Each side is
+    asked so often that the difference can be measured."""
 
-    def __init__(self, kind, count, what, bench, settings="", slow=False):
+    least_seconds = 0.1
+
+    def __init__(self, kind, count, what, bench, settings=""):
         name = f"{kind}-{count}" + ("" if kind == "cidr" else f"-{what}")
         super().__init__(name, kind, count, what, bench)
         self.group = "rules"
         self.settings = settings
-        self.slow = slow
         self.statuses = (0,) if what == "hits" else (1,)
-
-    def questions(self, side):
-        most = self.bench.options.rule_questions
-        if side == "ours" and not self.slow:
-            return most
-        each = 50 if self.kind == "cidr" else 1  # rules of cidr are cheaper
-        return max(2, min(most, 30 * most * each // self.count))
-
-    def prepare(self):
-        super().prepare()
-        self.fewest = min(self.questions(side) for side in self.sides)
+        self.most = bench.options.rule_questions // 2
+        self.half = {}
 
     def given(self, side):
-        return self.asked(self.questions(side))
+        return self.asked(2 * min(FEW, self.most))
 
     def check(self):
-        """Of those questions that all are asked."""
-        given, self.given = self.given, lambda side: self.asked(self.fewest)
         super().check()
-        self.given = given
+        for side in self.sides:
+            self.half[side] = min(FEW, self.most)
+            while self.half[side] < self.most and self.difference(side).value < self.least_seconds:
+                self.half[side] = min(4 * self.half[side], self.most)
+
+    def difference(self, side):
+        """@return the sample of the second half of the questions"""
+        n = self.half[side]
+        half, = self.measure(side, 1, given=self.asked(n))
+        whole, = self.measure(side, 1, given=self.asked(2 * n))
+        return Sample(whole[1] - half[1], whole[2] - half[2], whole[3] / 1024)
 
     def sample(self, side):
-        questions = self.questions(side)
-        one = self.measure(side, 3, given=self.asked(1))
-        many, = self.measure(side, 1)
-        wall = many[1] - sorted(run[1] for run in one)[1]
-        cpu = many[2] - sorted(run[2] for run in one)[1]
-        return Sample(max(wall / (questions - 1), 1e-9), max(cpu / (questions - 1), 1e-9),
-                      many[3] / 1024)
+        n = self.half[side]
+        for _ in range(TRIES):
+            wall, cpu, peak = self.difference(side)
+            if wall > 0 and cpu > 0:
+                break
+        return Sample(max(wall / n, 1e-9), max(cpu / n, 1e-9), peak)
 
 
 class Few(OfRules):
@@ -87,7 +89,7 @@ class Few(OfRules):
         self.statuses = (0, 1)
 
     def given(self, side):
-        return self.asked(FEW)
+        return self.asked(min(FEW, self.bench.options.rule_questions))
 
 
 class Open(OfRules):
