@@ -30,6 +30,8 @@ static const dictum_opt bdb_opts[] = {
      "bytes of cache while a table is built or changed"},
     {"berkeley_db_read_buffer_size", DICTUM_OPT_INT, "131072", 1, INT32_MAX,
      "no effect: tables are mapped"},
+    {"berkeley_db_build_by_library", DICTUM_OPT_BOOL, "no", 0, 0,
+     "let the library write new tables, too, which is slower"},
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -64,6 +66,7 @@ static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_a
   table->reader = (struct bdb_reader)BDB_NO_READER;
   table->kind = strcmp(args->type, "hash") == 0 ? DB_HASH : DB_BTREE;
   table->create_cache = (u_int32_t)host->opt_int(args->cfg, bdb_opts[0].name);
+  table->by_library = host->opt_int(args->cfg, bdb_opts[2].name) != 0;
   dictum_status status = tablefile_init(&table->file, host, args, ".db", err);
   if (status == DICTUM_OK)
     status = try_reader(table, err);

@@ -25,6 +25,7 @@ struct bdb {
   struct tablefile file;
   DBTYPE kind;
   u_int32_t create_cache; /**< bytes */
+  bool by_library;        /**< it writes whole new files, too */
   struct bdb_reader reader;
   struct bdb_finger finger; /**< of the lookups since the lock was taken */
   struct bdb_scratch value;

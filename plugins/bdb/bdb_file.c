@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bdb_write.h"
+
 /* ---- errors --------------------------------------------------------------------------------- */
 
 dictum_status bdb_status(int error) {
@@ -119,18 +121,15 @@ enum {
   largest_record_on_page = bdb_page_bytes / 4
 };
 
-/* How many buckets hold @p nrecs records of @p nbytes: a power of two, as Berkeley DB rounds. */
-static uint64_t buckets_for(uint64_t nrecs, uint64_t nbytes) {
-  uint64_t record = nrecs ? nbytes / nrecs + record_overhead_bytes : 0;
+struct bdb_hash_size bdb_hash_size(uint64_t nrecs, uint64_t nbytes) {
+  uint64_t record = (nrecs ? nbytes / nrecs : 0) + record_overhead_bytes;
   if (record > largest_record_on_page)
     record = largest_record_on_page;
-  if (record == 0)
-    return 2;
   uint64_t usable = (bdb_page_bytes - page_header_bytes) * bucket_fill_percent / 100;
   uint64_t each = usable / record, buckets = 2;
   while (buckets * each < nrecs && buckets < UINT32_MAX / 4)
     buckets *= 2;
-  return buckets;
+  return (struct bdb_hash_size){(uint32_t)buckets, (uint32_t)each};
 }
 
 /* The library makes a new bucket when records / buckets exceeds the fill factor, and it counts the
@@ -138,7 +137,7 @@ static uint64_t buckets_for(uint64_t nrecs, uint64_t nbytes) {
  * hold the expected records at that factor, rounded up to a power of two. So half of twice the
  * fill is expected, and all of it has room. */
 int bdb_size_hash(DB *db, uint64_t nrecs, uint64_t nbytes) {
-  uint64_t buckets = buckets_for(nrecs, nbytes);
+  uint64_t buckets = bdb_hash_size(nrecs, nbytes).buckets;
   uint64_t factor = 2 * nrecs / buckets + 1;
   uint64_t expected = factor * (buckets / 2) + 1;
   if (expected > UINT32_MAX || factor > UINT32_MAX)

@@ -22,7 +22,6 @@
 #include "bdb_page.h"
 #include "keyorder.h"
 
-static const uint32_t magic_btree = 0x053162, magic_hash = 0x061561;
 enum { oldest_version = 8, newest_version = 9 };
 enum { option_checksums = 1 };
 static const char test_key[] = "%$sniglet^&"; /* its hash is kept, NUL included */
@@ -33,6 +32,10 @@ uint32_t bdb_hash(const char *key, size_t len, bool with_nul) {
   for (size_t i = 0; i < len; i++)
     hash = (hash * prime) ^ (unsigned char)key[i];
   return with_nul ? hash * prime : hash;
+}
+
+uint32_t bdb_test_hash(void) {
+  return bdb_hash(test_key, sizeof test_key - 1, true);
 }
 
 /* ---- the first page ------------------------------------------------------------------------- */
@@ -51,7 +54,7 @@ static int load_hash(struct bdb_image *image) {
   image->low_mask = bdb_u32(image, image->map + meta_low_mask);
   for (size_t i = 0; i < 32; i++)
     image->spares[i] = bdb_u32(image, image->map + meta_spares + 4 * i);
-  if (bdb_u32(image, image->map + meta_test_hash) != bdb_hash(test_key, sizeof test_key - 1, true))
+  if (bdb_u32(image, image->map + meta_test_hash) != bdb_test_hash())
     return BDB_OTHER_HASH;
   return is_bucket_count_sound(image) ? 0 : DB_VERIFY_BAD;
 }

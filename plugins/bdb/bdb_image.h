@@ -92,5 +92,7 @@ int bdb_image_check(const struct bdb_image *image);
 
 /** Berkeley DB's hash function. */
 uint32_t bdb_hash(const char *key, size_t len, bool with_nul);
+/** That of a text that is the same in all files. */
+uint32_t bdb_test_hash(void);
 
 #endif

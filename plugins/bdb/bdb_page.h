@@ -24,15 +24,21 @@ enum {
   meta_free = 28,
   meta_last_page = 32,
   meta_flags = 48,
+  meta_identity = 52, /* 20 bytes */
   meta_max_bucket = 72,
   meta_high_mask = 76,
   meta_low_mask = 80,
+  meta_fill_factor = 84,
+  meta_padding = 84,    /* of a btree, though only other kinds use it */
+  meta_records = 88,    /* of a hash: an estimate */
   meta_least_keys = 76, /* of a btree: on a page */
   meta_root = 88,
   meta_test_hash = 92,
   meta_spares = 96,
   meta_bytes = 512
 };
+
+enum { magic_btree = 0x053162, magic_hash = 0x061561 };
 
 /* Where things stand on any page. Items fill it from its end down to page_lowest. */
 enum {

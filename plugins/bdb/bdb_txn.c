@@ -4,8 +4,9 @@
  *
  * The whole: a hash gets all its buckets at once, so that it never splits one,
  * and records bucket by bucket; a btree gets them in order, so that pages fill
- * up one after the other. Either way a page is done when the next is begun, and
- * a cache of the default size is as good as one that holds the table.
+ * up one after the other. Either way a page is done when the next is begun. So
+ * we write it ourselves (bdb_write_hash.c, bdb_write_btree.c); the library can
+ * do it as well, with a cache of the default size.
  *
  * Single records: a change of Berkeley DB's that stops half way damages the
  * file, whether by a kill or for want of room on the disk. So the change is made
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bdb_write.h"
 #include "newfile.h"
 
 enum {
@@ -36,7 +38,8 @@ struct bdb_txn {
   bool in_place;         /* UPDATE: table->updating is ours */
   bool changed;          /* UPDATE: something was put or removed */
   DB *db;
-  DBT packed; /* REPLACE_ALL: records on their way */
+  DBT packed;   /* REPLACE_ALL: records on their way */
+  bool written; /* REPLACE_ALL: without the library */
 };
 
 static dictum_status fail_write(const struct bdb_txn *txn, dictum_error *err, int error) {
@@ -229,8 +232,7 @@ static dictum_status load_all(struct bdb_txn *txn, dictum_bulk *bulk, dictum_err
   return status == DICTUM_END ? flush(txn, &packing, err) : status;
 }
 
-dictum_status bdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
-  struct bdb_txn *txn = rock;
+static dictum_status load_by_library(struct bdb_txn *txn, dictum_bulk *bulk, dictum_error *err) {
   uint64_t nul = tablefile_writes_nul(&txn->table->file) ? 2 : 0;
   dictum_status status = open_aside(txn, bulk->nrecs, bulk->nbytes + nul * bulk->nrecs, err);
   if (status != DICTUM_OK)
@@ -239,6 +241,20 @@ dictum_status bdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
   if (!txn->packed.data)
     return tablefile_nomem(&txn->table->file, err);
   return load_all(txn, bulk, err);
+}
+
+dictum_status bdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
+  struct bdb_txn *txn = rock;
+  const struct bdb *table = txn->table;
+  if (table->by_library)
+    return load_by_library(txn, bulk, err);
+  int error;
+  bool nul = tablefile_writes_nul(&table->file);
+  txn->written = true;
+  dictum_status status = table->kind == DB_HASH
+                             ? bdb_write_hash(newfile_fd(txn->aside), nul, bulk, &error, err)
+                             : bdb_write_btree(newfile_fd(txn->aside), nul, bulk, &error, err);
+  return error ? bdb_fail(table, err, error, "write database") : status;
 }
 
 uint64_t bdb_bucket(void *rock, const char *key, size_t len) {
@@ -443,9 +459,9 @@ dictum_status bdb_txn_begin(void *self, const dictum_txn_args *args, void **out,
 
 static dictum_status commit_aside(struct bdb_txn *txn, dictum_error *err) {
   dictum_status status = DICTUM_OK;
-  if (!txn->db)
+  if (!txn->db && !txn->written)
     status = open_aside(txn, 0, 0, err);
-  if (status == DICTUM_OK)
+  if (status == DICTUM_OK && txn->db)
     status = close_aside(txn, err);
   if (status != DICTUM_OK)
     return status;
