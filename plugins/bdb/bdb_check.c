@@ -20,6 +20,7 @@ enum { least_keys_on_page = 2 };
 /* A key that is remembered: it lies in the map, or in memory of its own. */
 struct kept {
   dictum_key key; /* p is NULL: there is none */
+  bool chain;
   struct bdb_scratch own;
 };
 
@@ -63,6 +64,7 @@ static int take_chain(struct check *check, uint32_t first) {
 /* Reads an item, of which only a chain is new ground. A chain is taken at its first use. */
 static int read_item(struct check *check, const struct bdb_item *item, struct kept *out) {
   int error = bdb_item_content(check->image, item, &out->key, &out->own);
+  out->chain = item->chain;
   if (error || !item->chain)
     return error;
   uint32_t first = bdb_u32(check->image, item->bytes + chain_first);
@@ -82,11 +84,15 @@ static int check_chain_uses(const struct check *check) {
 /* ---- a hash --------------------------------------------------------------------------------- */
 
 /* The order of the keys on a page: by their bytes, and of two with the same beginning the longer
- * comes first. Keys that all end in a NUL byte never have that. */
-static bool is_behind(const dictum_key *before, const dictum_key *key) {
-  size_t n = before->n < key->n ? before->n : key->n;
-  int order = n ? memcmp(before->p, key->p, n) : 0;
-  return order < 0 || (order == 0 && before->n > key->n);
+ * comes first, but in chains the shorter. With one of each it depends on which was there before.
+ * Keys that all end in a NUL byte never have that. */
+static bool is_behind(const struct kept *before, const struct kept *now) {
+  const dictum_key *a = &before->key, *b = &now->key;
+  size_t n = a->n < b->n ? a->n : b->n;
+  int order = n ? memcmp(a->p, b->p, n) : 0;
+  if (order != 0 || a->n == b->n)
+    return order < 0;
+  return before->chain != now->chain || before->chain == (a->n < b->n);
 }
 
 static int check_hash_record(struct check *check, const struct bdb_page *page, uint32_t i,
@@ -99,7 +105,7 @@ static int check_hash_record(struct check *check, const struct bdb_page *page, u
     return error;
   if (bdb_image_bucket(check->image, &check->now.key, false) != bucket)
     return DB_VERIFY_BAD;
-  if (page->at[page_type] == type_hash && i > 0 && !is_behind(&check->last.key, &check->now.key))
+  if (page->at[page_type] == type_hash && i > 0 && !is_behind(&check->last, &check->now))
     return DB_VERIFY_BAD;
   exchange(&check->last, &check->now);
   return bdb_hash_item(check->image, page, i + 1, &item) ? read_item(check, &item, &check->now)
