@@ -43,6 +43,33 @@ def full_disk(lab, kind):
     return f"{refused} of {STEPS + 4} sizes were too small"
 
 
+def full_disk_with_little_memory(lab, kind):
+    """Most of the content goes to a temporary file first, for which there is space or not."""
+    lab.env["DICTUM_BUILD_MEMORY"] = "50000"
+    old, new = Generation(1, 500), Generation(2, ENTRIES)
+    table = Table(lab, kind, lab.folder("roomy"))
+    table.build(new)
+    needed = table.file.stat().st_size // 1024 + 2 * len(new.text()) // 1024
+    refused = of_runs = 0
+    for step in range(STEPS + 1):
+        size = 200 + (needed + needed // 4) * step // STEPS + len(new.text()) // 1024
+        disk = lab.mount(f"disk{step}", "-t", "tmpfs", "-o", f"size={size}k", "none")
+        table = Table(lab, kind, disk)
+        table.build(old)
+        table.write_source(new)
+        result = lab.run(*table.builders()[step % 2])
+        if result.returncode == 0:
+            table.check_whole(new)
+            table.check_folder()
+            continue
+        refused += 1
+        refuse_and_keep(table, result, old, table.file, table.spec, disk)
+        of_runs += f"write temporary file in {disk}: No space left" in tell(result)
+    check(2 <= refused <= STEPS, f"{refused} of {STEPS + 1} sizes were too small")
+    check(0 < of_runs, "the temporary file always found space")
+    return f"{refused} of {STEPS + 1} sizes were too small, {of_runs} for the temporary file"
+
+
 def no_file_may_be_made(lab, kind):
     """A disk that has space, but no room for another file's name."""
     old, new = Generation(1, 500), Generation(2, ENTRIES)
@@ -147,6 +174,7 @@ def file_size_limit(lab, kind):
 
 CASES = (
     full_disk,
+    full_disk_with_little_memory,
     no_file_may_be_made,
     full_disk_keeps_what_was_put,
     read_only_disk,

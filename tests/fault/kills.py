@@ -173,6 +173,21 @@ def kill_at_every_change(lab, kind):
     return f"{steps} changes to the file system, a kill before each"
 
 
+def kill_at_every_change_with_little_memory(lab, kind):
+    """Also of those to the temporary files, of which nothing may be left at once."""
+    lab.env["DICTUM_BUILD_MEMORY"] = "60000"
+    table = Table(lab, kind, lab.folder("t"))
+    old, new = Generation(1, SOME), Generation(2, SOME + 500)
+
+    def only_the_file_aside_is_left(_):
+        beside = set(os.listdir(table.folder)) - {table.source.name, table.file.name}
+        check(beside <= {table.file.name + ".tmp"}, f"stray: {beside}")
+        check(not os.listdir(lab.tmp), f"stray: {os.listdir(lab.tmp)}")
+
+    steps = sweep(lab, table, old, new, signal.SIGKILL, only_the_file_aside_is_left)
+    return f"{steps} changes to the file system, a kill before each"
+
+
 def kill_at_every_change_of_a_first_build(lab, kind):
     """There is no table yet: after a kill there is none, or a whole one."""
     killat = compile_killat(lab)
@@ -225,6 +240,7 @@ CASES = (
     kill_at_any_time,
     kill_while_reading,
     kill_at_every_change,
+    kill_at_every_change_with_little_memory,
     kill_at_every_change_of_a_first_build,
     signal_at_every_change,
     signal_at_any_time,
