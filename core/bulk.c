@@ -50,6 +50,7 @@ struct bulk {
   char *copies;
   size_t copies_size;
   dictum_rec window[handed_out_at_once];
+  uint64_t numbers[handed_out_at_once];
   char folder[];
 };
 
@@ -172,15 +173,18 @@ static dictum_status next_key(struct bulk *bulk, bool tell, dictum_error *err) {
   const struct record *record = sorter_peek(bulk->sorter, &order);
   if (!record)
     return DICTUM_END;
-  const uint64_t first_line = record->line;
   dictum_status status = hold(bulk, &bulk->kept, order, record, err);
-  while (status == DICTUM_OK) {
+  uint64_t first_line = 0;
+  for (bool first = true; status == DICTUM_OK; first = false) {
     status = sorter_pop(bulk->sorter, err);
     if (status != DICTUM_OK)
       break;
+    /* Most end here, without a look at the record, which costs time. */
     record = sorter_peek(bulk->sorter, &order);
     if (!record || order != bulk->kept.order || !record_same_key(record, bulk->kept.record))
       break;
+    if (first)
+      first_line = bulk->kept.record->line;
     status = settle_one(bulk, order, record, first_line, tell, err);
   }
   return status;
@@ -285,6 +289,7 @@ static dictum_status give_from_memory(struct bulk *bulk, size_t *n, dictum_error
     if (!record)
       break;
     bulk->window[*n] = rec_of(record->bytes, record);
+    bulk->numbers[*n] = order;
     sorter_pop(bulk->sorter, err);
   }
   return DICTUM_OK;
@@ -321,6 +326,7 @@ static dictum_status give_copies(struct bulk *bulk, size_t *n, dictum_error *err
     if (status != DICTUM_OK || !fits)
       return status;
     bulk->window[*n] = rec_of(bulk->copies + used, bulk->kept.record);
+    bulk->numbers[*n] = bulk->kept.order;
     used += (size_t)bulk->kept.record->keylen + bulk->kept.record->valuelen;
   }
   return DICTUM_OK;
@@ -345,5 +351,6 @@ dictum_bulk *bulk_hand_out(struct bulk *bulk, bulk_progress *progress, void *pro
   bulk->progress_rock = progress_rock;
   bulk->public.size = sizeof bulk->public;
   bulk->public.next = give;
+  bulk->public.buckets = bulk->plan.order == DICTUM_ORDER_BUCKET ? bulk->numbers : NULL;
   return &bulk->public;
 }

@@ -194,7 +194,7 @@ void sort_by_number_then_bytes(struct sort_ref *refs, size_t n, struct sort_ref 
     if (end == start + 1)
       continue;
     sort_from(refs + start, end - start, spare, prefix ? 8 : 0, bytes);
-    for (size_t i = start; i < end; i++)
+    for (size_t i = start; i < end && !prefix; i++)
       refs[i].order = order;
   }
 }

@@ -24,7 +24,8 @@ uint64_t sort_number_of(const void *bytes, size_t len);
 
 /** Sorts by `order`, and then by bytes, a prefix before what it begins, equal ones staying as they
  * are. @p spare has room for @p n as well.
- * @param prefix  `order` is sort_number_of() the bytes */
+ * @param prefix  `order` is sort_number_of() the bytes, and ends as something else, which is still
+ *                the same for equal bytes */
 void sort_by_number_then_bytes(struct sort_ref *refs, size_t n, struct sort_ref *spare, bool prefix,
                                sort_bytes *bytes);
 

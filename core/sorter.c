@@ -36,6 +36,7 @@ struct sorter {
   struct sort_ref *refs;
   size_t n, capacity;
   size_t next, kept; /* in memory: of refs */
+  bool settled;      /* in memory: all that is left will be looked at */
   struct runs *runs; /* NULL: all is in memory */
 };
 
@@ -181,8 +182,11 @@ static dictum_status spill(struct sorter *sorter, dictum_error *err) {
   if (status == DICTUM_OK)
     status = runs_begin(sorter->runs, err);
   for (size_t i = 0; i < sorter->n && status == DICTUM_OK; i++) {
+    const struct record *record = sorter->refs[i].item;
     fetch(sorter, i + ahead);
-    status = runs_put(sorter->runs, sorter->refs[i].order, sorter->refs[i].item, err);
+    const uint64_t order = sorter->prefix ? sort_number_of(record->bytes, record->keylen)
+                                          : sorter->refs[i].order;
+    status = runs_put(sorter->runs, order, record, err);
   }
   empty_chunks(sorter);
   return status == DICTUM_OK ? runs_end(sorter->runs, err) : status;
@@ -240,7 +244,10 @@ const struct record *sorter_peek(const struct sorter *sorter, uint64_t *order) {
 dictum_status sorter_pop(struct sorter *sorter, dictum_error *err) {
   if (sorter->runs)
     return runs_pop(sorter->runs, err);
-  fetch(sorter, ++sorter->next + ahead);
+  const size_t later = ++sorter->next + ahead;
+  if (sorter->settled ||
+      (later + 1 < sorter->n && sorter->refs[later].order == sorter->refs[later + 1].order))
+    fetch(sorter, later);
   return DICTUM_OK;
 }
 
@@ -251,8 +258,10 @@ void sorter_keep(struct sorter *sorter, uint64_t order, const struct record *rec
 dictum_status sorter_rewind(struct sorter *sorter, dictum_error *err) {
   if (sorter->runs)
     return runs_rewind(sorter->runs, err);
-  if (sorter->kept > 0)
+  if (sorter->kept > 0) {
     sorter->n = sorter->kept;
+    sorter->settled = true;
+  }
   sorter->next = sorter->kept = 0;
   return DICTUM_OK;
 }

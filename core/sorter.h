@@ -26,7 +26,8 @@ dictum_status sorter_finish(struct sorter *sorter, dictum_error *err);
 /** True when all records are in memory, where they stay until sorter_free(). */
 bool sorter_is_in_memory(const struct sorter *sorter);
 
-/** The next record, or NULL after the last. Not in memory: until sorter_pop(). */
+/** The next record, or NULL after the last. Not in memory: until sorter_pop(). Of prefixes, *order
+ * is some number, the same for equal keys. */
 const struct record *sorter_peek(const struct sorter *sorter, uint64_t *order);
 dictum_status sorter_pop(struct sorter *sorter, dictum_error *err);
 /** Goes back to the beginning. */

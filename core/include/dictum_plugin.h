@@ -79,6 +79,7 @@ typedef struct dictum_bulk {
   /** Gives the next records; they live until the next call. END after the last. */
   dictum_status (*next)(struct dictum_bulk *bulk, const dictum_rec **recs, size_t *n,
                         dictum_error *err);
+  const uint64_t *buckets; /**< ORDER_BUCKET: what bucket() said of those records */
 } dictum_bulk;
 
 /** Calls on another table that a plugin uses for itself: a list of domains, a backup. They are the

@@ -53,7 +53,7 @@ bool bdb_has_file(DB *db, int fd);
 /** Prepares a hash that is still to be opened for so many records of so many bytes. @return 0 or an
  * error. */
 int bdb_size_hash(DB *db, uint64_t nrecs, uint64_t nbytes);
-/** A number that orders keys by the bucket they will be in, of their hash. */
+/** A number that orders keys by the bucket they will be in, of their hash; and the hash of it. */
 uint32_t bdb_bucket_order(uint32_t hash);
 
 enum { bdb_page_bytes = 4096 /**< of files that are made new */ };

@@ -136,8 +136,8 @@ static int stage_item(struct writer *w, const dictum_key *bytes) {
   return 0;
 }
 
-static int add(struct writer *w, const dictum_rec *rec) {
-  const uint32_t bucket = bdb_hash(rec->key.p, rec->key.n, w->pages.nul) & (w->buckets - 1);
+static int add(struct writer *w, const dictum_rec *rec, uint32_t hash) {
+  const uint32_t bucket = hash & (w->buckets - 1);
   /* Where among others a key belongs that is elsewhere could only be told by keeping it. */
   const bool alone = is_large(w, &rec->key);
   const unsigned size = item_size(w, &rec->key) + item_size(w, &rec->value);
@@ -187,10 +187,14 @@ static int end(struct writer *w, const struct bdb_hash_size *size, uint64_t nrec
   return bdb_pages_end(&w->pages, meta, magic_hash, type_hash_meta);
 }
 
-static int add_all(struct writer *w, const dictum_rec *recs, size_t n) {
+static int add_all(struct writer *w, const dictum_rec *recs, const uint64_t *buckets, size_t n) {
   int error = 0;
-  for (size_t i = 0; i < n && !error; i++)
-    error = add(w, &recs[i]);
+  for (size_t i = 0; i < n && !error; i++) {
+    const dictum_key *key = &recs[i].key;
+    error = add(w, &recs[i],
+                buckets ? bdb_bucket_order((uint32_t)buckets[i])
+                        : bdb_hash(key->p, key->n, w->pages.nul));
+  }
   return error;
 }
 
@@ -207,7 +211,7 @@ dictum_status bdb_write_hash(int fd, bool nul, dictum_bulk *bulk, int *error, di
     w->pages.next = w->buckets + 1;
     *error = make_room(w);
     while (!*error && (status = bulk->next(bulk, &recs, &n, err)) == DICTUM_OK)
-      *error = add_all(w, recs, n);
+      *error = add_all(w, recs, bulk->buckets, n);
     if (!*error && status == DICTUM_END)
       *error = end(w, &size, bulk->nrecs);
   }

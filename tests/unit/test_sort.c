@@ -53,6 +53,10 @@ static void set(struct item *items, size_t i, const void *bytes, size_t len) {
   items[i].place = i;
 }
 
+static bool same_bytes(const struct item *a, const struct item *b) {
+  return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
 /* Sorts @p items by the first eight bytes as a number, or by the number that each has. */
 static void check_by(struct item *items, size_t n, bool prefix) {
   struct sort_ref *refs = calloc(n + 1, sizeof *refs), *spare = calloc(n + 1, sizeof *spare);
@@ -68,7 +72,10 @@ static void check_by(struct item *items, size_t n, bool prefix) {
   for (size_t i = 0; i < n; i++) {
     const struct item *item = refs[i].item;
     assert_int_equal(item->place, expected[i].place);
-    assert_int_equal(refs[i].order, prefix ? sort_number_of(item->bytes, item->len) : item->number);
+    if (!prefix)
+      assert_int_equal(refs[i].order, item->number);
+    else if (i > 0 && same_bytes(item, refs[i - 1].item))
+      assert_int_equal(refs[i].order, refs[i - 1].order);
   }
   free(expected);
   free(refs);
