@@ -202,7 +202,7 @@ static dictum_status report(struct bulk *bulk,
                             void *rock, dictum_error *err) {
   const struct record *record;
   uint64_t order;
-  dictum_status status = sorter_finish(bulk->drops, err);
+  dictum_status status = sorter_finish(bulk->drops, true, err);
   while (status == DICTUM_OK && (record = sorter_peek(bulk->drops, &order)) != NULL) {
     struct bulk_duplicate duplicate = {{record->bytes, record->keylen}, record->line, 0};
     memcpy(&duplicate.first_line, record->bytes + record->keylen, sizeof duplicate.first_line);
@@ -243,14 +243,14 @@ static dictum_status settle_by_line(struct bulk *bulk, dictum_error *err) {
   dictum_status status = settle_keys(bulk, by_line, err);
   sorter_free(bulk->sorter);
   bulk->sorter = by_line;
-  return status == DICTUM_OK ? sorter_finish(by_line, err) : status;
+  return status == DICTUM_OK ? sorter_finish(by_line, true, err) : status;
 }
 
 static dictum_status settle(struct bulk *bulk, dictum_error *err) {
-  dictum_status status = sorter_finish(bulk->sorter, err);
+  const bool source = bulk->plan.order == DICTUM_ORDER_SOURCE;
+  dictum_status status = sorter_finish(bulk->sorter, source, err);
   if (status != DICTUM_OK)
     return status;
-  const bool source = bulk->plan.order == DICTUM_ORDER_SOURCE;
   if (source && !sorter_is_in_memory(bulk->sorter))
     return settle_by_line(bulk, err);
   status = settle_keys(bulk, NULL, err);

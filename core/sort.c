@@ -24,13 +24,19 @@ static void insert_by_number(struct sort_ref *refs, size_t n) {
   }
 }
 
-/* One counting pass over byte @p shift / 8. @return false when all bytes are equal. */
-static bool pass(const struct sort_ref *from, size_t n, struct sort_ref *to, unsigned shift) {
+/* The bits in which numbers differ. */
+static uint64_t differing_bits(const struct sort_ref *refs, size_t n) {
+  uint64_t bits = 0;
+  for (size_t i = 1; i < n; i++)
+    bits |= refs[i].order ^ refs[0].order;
+  return bits;
+}
+
+/* One counting pass over byte @p shift / 8. */
+static void pass(const struct sort_ref *from, size_t n, struct sort_ref *to, unsigned shift) {
   size_t start[256] = {0};
   for (size_t i = 0; i < n; i++)
     start[(from[i].order >> shift) & 0xff]++;
-  if (start[(from[0].order >> shift) & 0xff] == n)
-    return false;
   size_t sum = 0;
   for (size_t b = 0; b < 256; b++) {
     size_t count = start[b];
@@ -39,7 +45,6 @@ static bool pass(const struct sort_ref *from, size_t n, struct sort_ref *to, uns
   }
   for (size_t i = 0; i < n; i++)
     to[start[(from[i].order >> shift) & 0xff]++] = from[i];
-  return true;
 }
 
 void sort_by_number(struct sort_ref *refs, size_t n, struct sort_ref *spare) {
@@ -47,10 +52,12 @@ void sort_by_number(struct sort_ref *refs, size_t n, struct sort_ref *spare) {
     insert_by_number(refs, n);
     return;
   }
+  const uint64_t differing = differing_bits(refs, n);
   struct sort_ref *from = refs, *to = spare;
   for (unsigned shift = 0; shift < 64; shift += 8) {
-    if (!pass(from, n, to, shift))
+    if ((differing >> shift & 0xff) == 0)
       continue;
+    pass(from, n, to, shift);
     struct sort_ref *swap = from;
     from = to;
     to = swap;

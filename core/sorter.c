@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "error.h"
 #include "sort.h"
@@ -20,8 +21,13 @@ struct chunk {
   _Alignas(struct record) char bytes[];
 };
 
+/* What a system may give out at once. Memory comes by millions of small pages otherwise, of which
+ * each costs a fault. */
+enum { huge_page = 2 << 20 };
+
 enum {
-  most_chunk = 1 << 20,
+  first_chunk = 64 << 10, /* each is twice as large as the one before */
+  most_chunk = huge_page,
   least_chunk = 4096,
   chunks_of_limit = 32, /* no more than this part of the limit is left unused */
   merge_share = 8,      /* this part of the limit is for buffers of a merge */
@@ -30,13 +36,14 @@ enum {
 
 struct sorter {
   bool prefix;
-  size_t memory, used, chunk_size;
+  size_t memory, used;
+  size_t chunk_size, most_chunk; /* of the next one, and of all but those for large records */
   const char *folder;
   struct chunk *chunks, *empty; /* empty: to be used again */
   struct sort_ref *refs;
   size_t n, capacity;
   size_t next, kept; /* in memory: of refs */
-  bool settled;      /* in memory: all that is left will be looked at */
+  bool all;          /* in memory: each will be looked at */
   struct runs *runs; /* NULL: all is in memory */
 };
 
@@ -47,9 +54,23 @@ struct sorter *sorter_new(bool prefix, size_t memory, const char *folder) {
   sorter->prefix = prefix;
   sorter->memory = memory;
   sorter->folder = folder;
-  size_t chunk = memory / chunks_of_limit;
-  sorter->chunk_size = chunk > most_chunk ? most_chunk : chunk < least_chunk ? least_chunk : chunk;
+  size_t most = memory / chunks_of_limit;
+  sorter->most_chunk = most > most_chunk ? most_chunk : most < least_chunk ? least_chunk : most;
+  sorter->chunk_size = sorter->most_chunk < first_chunk ? sorter->most_chunk : first_chunk;
   return sorter;
+}
+
+/* Asks for huge pages where there is room for some. It is no matter whether they come. */
+static void ask_for_huge_pages(void *memory, size_t size) {
+#ifdef MADV_HUGEPAGE
+  const uintptr_t mask = huge_page - 1;
+  const uintptr_t from = ((uintptr_t)memory + mask) & ~mask;
+  const uintptr_t to = ((uintptr_t)memory + size) & ~mask;
+  if (to > from)
+    (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+#else
+  (void)memory, (void)size;
+#endif
 }
 
 static void free_chunks(struct chunk *chunk) {
@@ -79,21 +100,42 @@ void sorter_free(struct sorter *sorter) {
 
 /* ---- gathering ------------------------------------------------------------------------------ */
 
+/* How large a chunk will be that has room for @p size. */
+static size_t next_chunk(const struct sorter *sorter, size_t size) {
+  size += sizeof(struct chunk);
+  return size > sorter->chunk_size ? size : sorter->chunk_size;
+}
+
+static struct chunk *allocate_chunk(struct sorter *sorter, size_t size) {
+  const size_t whole = next_chunk(sorter, size);
+  struct chunk *chunk = whole == huge_page ? aligned_alloc(huge_page, whole) : malloc(whole);
+  if (!chunk)
+    return NULL;
+  ask_for_huge_pages(chunk, whole);
+  chunk->size = whole - sizeof *chunk;
+  if (whole == sorter->chunk_size)
+    sorter->chunk_size *= 2;
+  if (sorter->chunk_size > sorter->most_chunk)
+    sorter->chunk_size = sorter->most_chunk;
+  return chunk;
+}
+
 static struct chunk *new_chunk(struct sorter *sorter, size_t size) {
-  struct chunk *chunk = sorter->empty;
-  if (chunk && size <= sorter->chunk_size) {
+  struct chunk *chunk;
+  while ((chunk = sorter->empty) != NULL) {
     sorter->empty = chunk->next;
-  } else {
-    size_t room = size > sorter->chunk_size ? size : sorter->chunk_size;
-    chunk = malloc(sizeof *chunk + room);
-    if (!chunk)
-      return NULL;
-    chunk->size = room;
+    if (size <= chunk->size)
+      break;
+    free(chunk);
   }
+  if (!chunk)
+    chunk = allocate_chunk(sorter, size);
+  if (!chunk)
+    return NULL;
   chunk->used = 0;
   chunk->next = sorter->chunks;
   sorter->chunks = chunk;
-  sorter->used += chunk->size;
+  sorter->used += sizeof *chunk + chunk->size;
   return chunk;
 }
 
@@ -118,6 +160,7 @@ static bool grow(struct sorter *sorter) {
   struct sort_ref *refs = reallocarray(sorter->refs, capacity, sizeof *refs);
   if (!refs)
     return false;
+  ask_for_huge_pages(refs, capacity * sizeof *refs);
   sorter->refs = refs;
   sorter->capacity = capacity;
   return true;
@@ -130,7 +173,7 @@ static bool is_full(const struct sorter *sorter, size_t size) {
     return false;
   size_t used = sorter->used + (sorter->n + 1) * 2 * sizeof *sorter->refs;
   if (chunk->size - chunk->used < size + _Alignof(struct record))
-    used += size > sorter->chunk_size ? size : sorter->chunk_size;
+    used += next_chunk(sorter, size);
   return used > sorter->memory;
 }
 
@@ -146,6 +189,7 @@ static dictum_status sort_refs(struct sorter *sorter, bool prefix, dictum_error 
   struct sort_ref *spare = reallocarray(NULL, sorter->n ? sorter->n : 1, sizeof *spare);
   if (!spare)
     return error_nomem(err);
+  ask_for_huge_pages(spare, sorter->n * sizeof *spare);
   sort_by_number_then_bytes(sorter->refs, sorter->n, spare, prefix, key_bytes);
   free(spare);
   return DICTUM_OK;
@@ -162,7 +206,7 @@ static void fetch(const struct sorter *sorter, size_t i) {
 static void empty_chunks(struct sorter *sorter) {
   for (struct chunk *chunk = sorter->chunks, *next; chunk; chunk = next) {
     next = chunk->next;
-    if (chunk->size > sorter->chunk_size) {
+    if (sizeof *chunk + chunk->size > sorter->most_chunk) {
       free(chunk);
       continue;
     }
@@ -216,7 +260,8 @@ dictum_status sorter_add(struct sorter *sorter, uint64_t order, const dictum_ent
   return DICTUM_OK;
 }
 
-dictum_status sorter_finish(struct sorter *sorter, dictum_error *err) {
+dictum_status sorter_finish(struct sorter *sorter, bool all, dictum_error *err) {
+  sorter->all = all;
   if (!sorter->runs) {
     dictum_status status = sort_refs(sorter, sorter->prefix, err);
     return status == DICTUM_OK ? sorter_rewind(sorter, err) : status;
@@ -245,7 +290,7 @@ dictum_status sorter_pop(struct sorter *sorter, dictum_error *err) {
   if (sorter->runs)
     return runs_pop(sorter->runs, err);
   const size_t later = ++sorter->next + ahead;
-  if (sorter->settled ||
+  if (sorter->all ||
       (later + 1 < sorter->n && sorter->refs[later].order == sorter->refs[later + 1].order))
     fetch(sorter, later);
   return DICTUM_OK;
@@ -260,7 +305,7 @@ dictum_status sorter_rewind(struct sorter *sorter, dictum_error *err) {
     return runs_rewind(sorter->runs, err);
   if (sorter->kept > 0) {
     sorter->n = sorter->kept;
-    sorter->settled = true;
+    sorter->all = true;
   }
   sorter->next = sorter->kept = 0;
   return DICTUM_OK;

@@ -20,8 +20,9 @@ void sorter_free(struct sorter *sorter);
 dictum_status sorter_add(struct sorter *sorter, uint64_t order, const dictum_entry *entry,
                          dictum_dup dup, dictum_error *err);
 
-/** Sorts: by number, then by bytes of the key, then as they came. No sorter_add() may follow. */
-dictum_status sorter_finish(struct sorter *sorter, dictum_error *err);
+/** Sorts: by number, then by bytes of the key, then as they came. No sorter_add() may follow.
+ * @param all  every record will be looked at, and not only those that share a number */
+dictum_status sorter_finish(struct sorter *sorter, bool all, dictum_error *err);
 
 /** True when all records are in memory, where they stay until sorter_free(). */
 bool sorter_is_in_memory(const struct sorter *sorter);
