@@ -78,6 +78,7 @@ static dictum_status cdb_open(const dictum_host *host, const dictum_open_args *a
                    : args->flags & DICTUM_OPEN_NO_NUL ? form_bare
                                                       : form_nul | form_bare;
   atomic_init(&table->forms, forms);
+  table->most_slots = cdb_most_slots;
   dictum_status status = tablefile_init(&table->file, host, args, ".cdb", err);
   if (status == DICTUM_OK && !(args->flags & DICTUM_OPEN_REPLACE)) {
     status = cdb_map_open(&table->file, &table->newest, err);

@@ -73,11 +73,12 @@ dictum_status cdb_fail_damaged(const struct tablefile *file, dictum_error *err);
 
 /* ---- cdb.c: tables -------------------------------------------------------------------------- */
 
-enum { cdb_readers = 16 };
+enum { cdb_readers = 16, cdb_most_slots = 4 << 20 };
 
 /** One open table. Any number of threads; those that look up take a reader each. */
 struct cdb {
   struct tablefile file;
+  size_t most_slots;    /**< of a table that is built, in memory */
   atomic_uint forms;    /**< which forms of a key are still tried */
   pthread_mutex_t lock; /**< of newest */
   struct cdb_map *newest;

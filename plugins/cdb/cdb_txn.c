@@ -2,7 +2,8 @@
 /*
  * cdb_txn.c - writing cdb files: records as they come, then the hash tables, then the header.
  *
- * Of each record eight bytes stay in memory until its hash table is made. The
+ * Of each record eight bytes are kept until its hash table is made: in memory, or
+ * if there are many in the file itself, behind what it will hold in the end. The
  * result is TinyCDB's and so Postfix's, byte for byte.
  */
 #include <endian.h>
@@ -27,8 +28,10 @@ struct cdb_txn {
   uint64_t at;  /* where the next byte goes */
   char *buffer; /* those before it that are not written yet */
   size_t used;
-  struct slot *slots; /* of all records so far */
+  struct slot *slots; /* of all records so far, but for those aside */
   size_t n, room;
+  uint64_t aside_at, n_aside;  /* where in the file are slots, and how many */
+  uint32_t counts[cdb_tables]; /* of slots in each table */
 };
 
 static void txn_free(struct cdb_txn *txn) {
@@ -105,7 +108,7 @@ static bool fits(const struct cdb_txn *txn, const dictum_rec *rec) {
   if (rec->key.n > limit / 4 || rec->value.n > limit - limit / 4)
     return false;
   uint64_t end = txn->at + cdb_pair + rec->key.n + rec->value.n + nul;
-  return end + (txn->n + 1) * 2 * cdb_pair <= limit;
+  return end + (txn->n_aside + txn->n + 1) * 2 * cdb_pair <= limit;
 }
 
 static int append_record(struct cdb_txn *txn, const dictum_rec *rec) {
@@ -120,6 +123,15 @@ static int append_record(struct cdb_txn *txn, const dictum_rec *rec) {
   return error ? error : append(txn, "", txn->nul);
 }
 
+/* Slots that fill the memory go to the file, behind what it will hold in the end. */
+static int put_slots_aside(struct cdb_txn *txn) {
+  const size_t n = txn->n;
+  const uint64_t at = txn->aside_at + txn->n_aside * sizeof *txn->slots;
+  txn->n_aside += n;
+  txn->n = 0;
+  return write_at(newfile_fd(txn->aside), (const char *)txn->slots, n * sizeof *txn->slots, at);
+}
+
 static dictum_status add(struct cdb_txn *txn, const dictum_rec *rec, dictum_error *err) {
   const struct tablefile *file = &txn->table->file;
   if (!fits(txn, rec))
@@ -128,29 +140,56 @@ static dictum_status add(struct cdb_txn *txn, const dictum_rec *rec, dictum_erro
   uint32_t hash = cdb_hash(cdb_hash_seed, rec->key.p, rec->key.n);
   if (txn->nul)
     hash = cdb_hash(hash, "", 1);
+  int error = txn->n == txn->room ? put_slots_aside(txn) : 0;
   txn->slots[txn->n++] = (struct slot){hash, (uint32_t)txn->at};
-  int error = append_record(txn, rec);
+  txn->counts[hash % cdb_tables]++;
+  if (!error)
+    error = append_record(txn, rec);
   return error ? fail_write(txn, err, error) : DICTUM_OK;
 }
 
 /* ---- hash tables ---------------------------------------------------------------------------- */
 
-/* Orders the slots by table, and within one as they came. starts[i + 1] is where table i ends. */
-static struct slot *by_table(const struct cdb_txn *txn, size_t starts[cdb_tables + 1]) {
-  struct slot *ordered = reallocarray(NULL, txn->n + 1, sizeof *ordered);
-  size_t next[cdb_tables];
-  if (!ordered)
-    return NULL;
-  memset(starts, 0, (cdb_tables + 1) * sizeof *starts);
-  for (size_t i = 0; i < txn->n; i++)
-    starts[txn->slots[i].hash % cdb_tables + 1]++;
-  for (size_t i = 0; i < cdb_tables; i++) {
-    next[i] = starts[i];
-    starts[i + 1] += starts[i];
+static int read_slots_aside(struct cdb_txn *txn, uint64_t from, size_t n) {
+  char *to = (char *)txn->slots;
+  off_t at = (off_t)(txn->aside_at + from * sizeof *txn->slots);
+  for (size_t left = n * sizeof *txn->slots; left > 0;) {
+    ssize_t got = pread(newfile_fd(txn->aside), to, left, at);
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      return got < 0 ? errno : EIO;
+    to += got;
+    at += got;
+    left -= (size_t)got;
   }
-  for (size_t i = 0; i < txn->n; i++)
-    ordered[next[txn->slots[i].hash % cdb_tables]++] = txn->slots[i];
-  return ordered;
+  return 0;
+}
+
+/* Of the slots in memory, moves those of tables first..end-1 to where next[] says. */
+static void pick(const struct cdb_txn *txn, size_t n, size_t first, size_t end, struct slot *to,
+                 size_t next[cdb_tables]) {
+  for (size_t i = 0; i < n; i++) {
+    const size_t table = txn->slots[i].hash % cdb_tables;
+    if (table >= first && table < end)
+      to[next[table]++] = txn->slots[i];
+  }
+}
+
+/* Picks from all slots, in the order of their coming. */
+static int pick_from_all(struct cdb_txn *txn, size_t first, size_t end, struct slot *to,
+                         size_t next[cdb_tables]) {
+  int error = 0;
+  if (txn->n_aside == 0)
+    pick(txn, txn->n, first, end, to, next);
+  for (uint64_t from = 0; from < txn->n_aside && !error; from += txn->room) {
+    uint64_t left = txn->n_aside - from;
+    size_t n = left < txn->room ? (size_t)left : txn->room;
+    error = read_slots_aside(txn, from, n);
+    if (!error)
+      pick(txn, n, first, end, to, next);
+  }
+  return error;
 }
 
 /* Twice as many slots as records, so that a search soon meets an empty one. */
@@ -172,20 +211,47 @@ static int append_table(struct cdb_txn *txn, const struct slot *slots, size_t n)
   return error;
 }
 
-static int append_tables(struct cdb_txn *txn) {
-  size_t starts[cdb_tables + 1];
-  uint32_t header[cdb_tables][2];
-  struct slot *ordered = by_table(txn, starts);
-  int error = ordered ? 0 : ENOMEM;
-  for (size_t i = 0; i < cdb_tables && !error; i++) {
-    size_t n = starts[i + 1] - starts[i];
+/* As many tables from @p first on as @p n slots are enough for, and one at least. */
+static size_t tables_of(const struct cdb_txn *txn, size_t first, size_t n, size_t *slots) {
+  size_t end = first;
+  *slots = 0;
+  while (end < cdb_tables && (end == first || *slots + txn->counts[end] <= n))
+    *slots += txn->counts[end++];
+  return end;
+}
+
+static int append_some_tables(struct cdb_txn *txn, size_t first, size_t end, size_t n,
+                              uint32_t header[cdb_tables][2]) {
+  struct slot *slots = reallocarray(NULL, n + 1, sizeof *slots);
+  size_t next[cdb_tables], from = 0;
+  if (!slots)
+    return ENOMEM;
+  for (size_t i = first, at = 0; i < end; at += txn->counts[i++])
+    next[i] = at;
+  int error = pick_from_all(txn, first, end, slots, next);
+  for (size_t i = first; i < end && !error; i++) {
     header[i][0] = htole32((uint32_t)txn->at);
-    header[i][1] = htole32((uint32_t)n * 2);
-    error = append_table(txn, ordered + starts[i], n);
+    header[i][1] = htole32((uint32_t)txn->counts[i] * 2);
+    error = append_table(txn, slots + from, txn->counts[i]);
+    from += txn->counts[i];
   }
-  free(ordered);
+  free(slots);
+  return error;
+}
+
+static int append_tables(struct cdb_txn *txn) {
+  uint32_t header[cdb_tables][2];
+  int error = txn->n_aside > 0 ? put_slots_aside(txn) : 0;
+  const size_t at_once = txn->n_aside > 0 ? txn->room : txn->n;
+  for (size_t first = 0, end; first < cdb_tables && !error; first = end) {
+    size_t n;
+    end = tables_of(txn, first, at_once, &n);
+    error = append_some_tables(txn, first, end, n, header);
+  }
   if (!error)
     error = flush(txn);
+  if (!error && txn->n_aside > 0 && ftruncate(newfile_fd(txn->aside), (off_t)txn->at) != 0)
+    error = errno;
   return error ? error : write_at(newfile_fd(txn->aside), (const char *)header, sizeof header, 0);
 }
 
@@ -224,8 +290,12 @@ dictum_status cdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
   struct cdb_txn *txn = rock;
   const dictum_rec *recs;
   size_t n;
-  if (bulk->nrecs > SIZE_MAX || !reserve(txn, txn->n + (size_t)bulk->nrecs))
+  size_t slots = txn->table->most_slots;
+  if (bulk->nrecs < slots)
+    slots = (size_t)bulk->nrecs + 1;
+  if (!reserve(txn, slots))
     return tablefile_nomem(&txn->table->file, err);
+  txn->aside_at = cdb_header + bulk->nbytes + bulk->nrecs * (3 * cdb_pair + (txn->nul ? 2 : 0));
   dictum_status status;
   while ((status = bulk->next(bulk, &recs, &n, err)) == DICTUM_OK)
     for (size_t i = 0; i < n; i++) {

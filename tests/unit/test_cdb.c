@@ -58,6 +58,40 @@ static void build(uint32_t flags, int n) {
   type()->close(table);
 }
 
+/* Records, some at a time, as core hands them out. */
+struct handing_out {
+  dictum_bulk bulk;
+  int at, n;
+  char keys[7][32], values[7][64];
+  dictum_rec recs[7];
+};
+
+static dictum_status next(dictum_bulk *bulk, const dictum_rec **recs, size_t *n,
+                          dictum_error *err) {
+  struct handing_out *h = (struct handing_out *)bulk;
+  (void)err;
+  for (*n = 0; *n < 7 && h->at < h->n; ++*n, h->at++)
+    h->recs[*n] = (dictum_rec){key_of(h->keys[*n], h->at), value_of(h->values[*n], h->at)};
+  *recs = h->recs;
+  return *n > 0 ? DICTUM_OK : DICTUM_END;
+}
+
+/* The same with load(), and with no more than so many slots in memory. */
+static void load(uint32_t flags, int n, size_t slots) {
+  struct cdb *table = open_table(flags | DICTUM_OPEN_WRITE | DICTUM_OPEN_REPLACE);
+  const dictum_txn_args args = {sizeof args, DICTUM_TXN_REPLACE_ALL, 0644, 0};
+  struct handing_out h = {.bulk = {.size = sizeof h.bulk, .nrecs = (uint64_t)n, .next = next},
+                          .n = n};
+  void *txn = NULL;
+  for (int i = 0; i < n; i++)
+    h.bulk.nbytes += key_of(h.keys[0], i).n + value_of(h.values[0], i).n;
+  table->most_slots = slots;
+  assert_int_equal(type()->txn_begin(table, &args, &txn, NULL), DICTUM_OK);
+  assert_int_equal(type()->load(txn, &h.bulk, NULL), DICTUM_OK);
+  assert_int_equal(type()->commit(txn, NULL), DICTUM_OK);
+  type()->close(table);
+}
+
 static dictum_status ask(void *table, const dictum_key *key, char *value, size_t size) {
   dictum_buf arena = {0};
   dictum_req req = {0};
@@ -279,6 +313,26 @@ static int tear_down(void **state) {
   return rmdir(folder);
 }
 
+static void slots_that_do_not_fit_in_memory(void **state) {
+  (void)state;
+  static const size_t slots[] = {1, 2, 7, 100, records - 1, records, records + 1};
+  static const uint32_t flags[] = {DICTUM_OPEN_NUL, DICTUM_OPEN_NO_NUL};
+  for (size_t f = 0; f < 2; f++) {
+    size_t expected_size;
+    build(flags[f], records);
+    unsigned char *expected = read_file(&expected_size);
+    for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++) {
+      size_t size;
+      load(flags[f], records, slots[i]);
+      unsigned char *bytes = read_file(&size);
+      assert_int_equal(size, expected_size);
+      assert_memory_equal(bytes, expected, size);
+      free(bytes);
+    }
+    free(expected);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(all_is_found_in_order),
@@ -286,6 +340,7 @@ int main(void) {
       cmocka_unit_test(a_damaged_file_heals_when_it_is_replaced),
       cmocka_unit_test(damage_is_told_or_does_no_harm),
       cmocka_unit_test(a_full_table_is_searched_once),
+      cmocka_unit_test(slots_that_do_not_fit_in_memory),
       cmocka_unit_test(what_is_too_large_is_refused),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
