@@ -295,7 +295,7 @@ dictum_status cdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
     slots = (size_t)bulk->nrecs + 1;
   if (!reserve(txn, slots))
     return tablefile_nomem(&txn->table->file, err);
-  txn->aside_at = cdb_header + bulk->nbytes + bulk->nrecs * (3 * cdb_pair + (txn->nul ? 2 : 0));
+  txn->aside_at = cdb_header + bulk->nbytes + bulk->nrecs * (3U * cdb_pair + 2U * txn->nul);
   dictum_status status;
   while ((status = bulk->next(bulk, &recs, &n, err)) == DICTUM_OK)
     for (size_t i = 0; i < n; i++) {
