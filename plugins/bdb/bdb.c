@@ -6,7 +6,7 @@
  * checksums or duplicates; records as told in tablefile.h.
  *
  * THREADS: one in each open table, which has its own descriptor and map. Files
- * are read by bdb_image.c and written by the library.
+ * are read by bdb_image.c, made by bdb_write_*.c and changed by the library.
  *
  * LOCKS are Postfix's: flock(2) on NAME.db, shared around each lookup, batch of
  * lookups and stretch of a walk. A REPLACE_ALL builds aside (newfile.h) and takes
