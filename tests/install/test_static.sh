@@ -30,6 +30,8 @@ check "memcache: query" test "$(bin/dictum get memcache:./memcache.cf info@examp
 printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\n' >server.cf
 check "pgsql: no server" sh -c "bin/dictum get pgsql:$work/server.cf key; test \$? -eq 75"
 check "mysql: no server" sh -c "bin/dictum get mysql:$work/server.cf key; test \$? -eq 75"
+printf 'uri = mongodb://127.0.0.1:1/\ndbname = x\ncollection = x\nquery_filter = {}\n' >mongodb.cf
+check "mongodb: no server" sh -c "bin/dictum get mongodb:$work/mongodb.cf key; test \$? -eq 75"
 check "pcre: query" test "$(bin/postmap -q info@example.org pcre:rules)" = matched
 echo '192.0.2.0/24 matched' >networks
 check "cidr: query" test "$(bin/postmap -q 192.0.2.1 cidr:networks)" = matched

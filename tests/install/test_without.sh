@@ -63,6 +63,9 @@ printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\ndomain = example.org
 try_absence pgsql pgsql ./pgsql.cf
 printf 'hosts = /nonexistent\ndbname = x\nquery = SELECT 1\ndomain = example.org\n' >mysql.cf
 try_absence mysql mysql ./mysql.cf
+printf 'uri = mongodb://127.0.0.1:1/\ndbname = x\ncollection = x\nquery_filter = {}\ndomain = example.org\n' \
+  >mongodb.cf
+try_absence mongodb mongodb ./mongodb.cf
 printf 'server_host = ldapi://%%2Fnonexistent\ndomain = example.org\n' >ldap.cf
 try_absence ldap ldap ./ldap.cf
 try_type net proxy static:value

@@ -56,7 +56,7 @@ result $? "only core/load.c knows libltdl"
 # In comments a table may serve as an example.
 for file in $(c_files core); do
   gcc -fpreprocessed -dD -E -P "$file" 2>/dev/null |
-    grep -nwE 'bdb|lmdb|btree|regexp|pcre|cdb|cidr|pgsql|mysql|sqlite|memcache|ldap' |
+    grep -nwE 'bdb|lmdb|btree|regexp|pcre|cdb|cidr|pgsql|mysql|sqlite|memcache|mongodb|ldap' |
     sed "s|^|$file: |"
 done >"$work/log"
 [ ! -s "$work/log" ]

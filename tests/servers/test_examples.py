@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""The examples of pgsql_table(5) and memcache_table(5), typed as they stand there, with real servers:
-only the servers' names and the folder of the settings are others."""
+"""The examples of pgsql_table(5), memcache_table(5) and mongodb_table(5), typed as they stand there,
+with real servers, or one that is emulated (mongod.py): only the servers' names and the folder of the
+settings are others."""
 
+import json
 import os
 import pathlib
 import re
@@ -14,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 from memcached import Memcached  # noqa: E402
+from mongod import Mongod  # noqa: E402
 from postgres import DATABASE, USER, Postgres, programs  # noqa: E402
 from tap import check, require, run, same  # noqa: E402
 
@@ -71,6 +74,19 @@ def memcache(home):
             try_out(typed, home, "/etc/postfix/")
 
 
+def mongodb(home):
+    documents, *settings, typed = blocks("plugins/mongodb/mongodb_table.5")
+    documents = [json.loads(line) for line in documents.splitlines()]
+    (home / "mongodb.password").write_text("secret")
+    (home / "mongodb.password").chmod(0o600)
+    with Mongod(home / "server", {"mail.users": documents}, user="mailer",
+                password="secret") as server:
+        for name, text in zip(("alias", "transport"), settings):
+            text = re.sub("@.*", f"@{server.hosts}/", text, count=1)
+            (home / f"{name}.cf").write_text(text.replace("/etc/mail/", f"{home}/"))
+        try_out(typed, home, "/etc/mail/")
+
+
 def in_folder(test):
     with tempfile.TemporaryDirectory(prefix="dictum-examples-") as folder:
         home = pathlib.Path(folder)
@@ -84,7 +100,8 @@ def main():
     if not programs():
         require("postgres")
     run([("pgsql_table(5)", lambda: in_folder(pgsql)),
-         ("memcache_table(5)", lambda: in_folder(memcache))])
+         ("memcache_table(5)", lambda: in_folder(memcache)),
+         ("mongodb_table(5)", lambda: in_folder(mongodb))])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* ask.c - asks the server for some keys, one after the other: a link, the filter, its documents,
+ * one new try when the link is stale. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "answer.h"
+#include "clock.h"
+#include "errors.h"
+#include "table.h"
+
+/* What is left after a key was asked for. */
+enum outcome {
+  ANSWERED,      /* it has its answer */
+  ANSWERED_LAST, /* so it has, and the link is of no more use */
+  LOST           /* the link ended before */
+};
+
+/* One key being asked for. */
+struct question {
+  struct inquiry *inquiry;
+  struct link *link;
+  size_t key;
+  struct values values;
+};
+
+static const dictum_key *key_of(const struct question *question) {
+  return &question->inquiry->asking.keys[question->key];
+}
+
+static bool is_late(const struct inquiry *inquiry) {
+  return clock_left_ms(inquiry->asking.call->deadline_ns) == 0;
+}
+
+/* ---- answers -------------------------------------------------------------------------------- */
+
+/* @param number  the server's, or 0 */
+static void fail(struct question *question, dictum_status status, const char *why,
+                 unsigned number) {
+  struct asking *asking = &question->inquiry->asking;
+  const char *label = question->link->server->label;
+  char behind[16] = "";
+  if (number > 0)
+    snprintf(behind, sizeof behind, " (%u)", number);
+  if (status == DICTUM_INVALID)
+    asking_failed_key(asking, question->key, status, "mongodb query failed: server %s: %s%s", label,
+                      why, behind);
+  else
+    asking_failed(asking, question->key, status, 0, "mongodb query failed: server %s: %s%s", label,
+                  why, behind);
+}
+
+static enum outcome fail_memory(struct question *question) {
+  asking_failed(&question->inquiry->asking, question->key, DICTUM_NOMEM, ENOMEM, "out of memory");
+  return ANSWERED;
+}
+
+static enum outcome fail_long_key(struct question *question) {
+  asking_failed_key(&question->inquiry->asking, question->key, DICTUM_INVALID,
+                    "%s: a key that is too long", question->inquiry->table->label);
+  return ANSWERED;
+}
+
+static enum outcome fail_limit(struct question *question) {
+  const dictum_key *key = key_of(question);
+  asking_failed_key(&question->inquiry->asking, question->key, DICTUM_RETRY,
+                    "%s: Expansion limit exceeded for key: '%.*s'", question->inquiry->table->label,
+                    values_shown(key), key->p);
+  return ANSWERED;
+}
+
+static enum outcome answer_value(struct question *question) {
+  struct inquiry *inquiry = question->inquiry;
+  if (inquiry->value.len > 0)
+    asking_found(&inquiry->asking, question->key, inquiry->value.data, inquiry->value.len);
+  else
+    asking_absent(&inquiry->asking, question->key);
+  return ANSWERED;
+}
+
+/* ---- one key -------------------------------------------------------------------------------- */
+
+static enum outcome take_error(struct question *question, const bson_error_t *error) {
+  struct link *link = question->link;
+  if (link->garbled) {
+    fail(question, DICTUM_RETRY, "an answer that cannot be read", 0);
+    return ANSWERED_LAST;
+  }
+  if (link->lost || is_late(question->inquiry))
+    return LOST;
+  const dictum_status status = link->refused ? DICTUM_CONFIG : mongo_error_status(error);
+  fail(question, status, error->message, error->domain == MONGOC_ERROR_SERVER ? error->code : 0);
+  return mongo_error_leaves_link(error) ? ANSWERED : ANSWERED_LAST;
+}
+
+static enum outcome take_documents(struct question *question, mongoc_cursor_t *cursor,
+                                   bson_error_t *error) {
+  const bson_t *document;
+  text_clear(&question->inquiry->value);
+  while (mongoc_cursor_next(cursor, &document)) {
+    switch (mongo_answer_add(&question->values, document)) {
+    case ANSWER_OK:
+      break;
+    case ANSWER_TOO_MANY:
+      return fail_limit(question);
+    case ANSWER_NOMEM:
+      return fail_memory(question);
+    case ANSWER_MALFORMED:
+      fail(question, DICTUM_RETRY, "an answer that cannot be read", 0);
+      return ANSWERED_LAST;
+    }
+  }
+  if (mongoc_cursor_error(cursor, error))
+    return take_error(question, error);
+  const struct link *link = question->link;
+  if (link->answered > 0 && link->answered == link->asked)
+    return answer_value(question);
+  fail(question, DICTUM_RETRY, "nothing that can be understood", 0);
+  return ANSWERED_LAST;
+}
+
+/* The server is told of the time limit, too. */
+static enum outcome run_query(struct question *question, const bson_t *filter,
+                              bson_error_t *error) {
+  const struct table *table = question->inquiry->table;
+  const int left = clock_left_ms(question->link->deadline);
+  bson_t options;
+  bson_copy_to(table->options, &options);
+  question->link->asked = question->link->answered = 0;
+  if (left >= 0)
+    BSON_APPEND_INT64(&options, "maxTimeMS", left > 0 ? left : 1);
+  mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(question->link->collection, filter,
+                                                             &options, NULL);
+  enum outcome outcome = take_documents(question, cursor, error);
+  if (outcome != ANSWERED)
+    mongo_link_silence(question->link);
+  mongoc_cursor_destroy(cursor);
+  bson_destroy(&options);
+  return outcome;
+}
+
+static enum outcome ask_key(struct inquiry *inquiry, struct link *link, size_t key,
+                            bson_error_t *error) {
+  const struct table *table = inquiry->table;
+  const dictum_key *whole = &inquiry->asking.keys[key];
+  const struct address address = address_of(whole->p, whole->n);
+  struct question question = {.inquiry = inquiry,
+                              .link = link,
+                              .key = key,
+                              .values = {.host = table->host,
+                                         .slot = table->slot,
+                                         .label = table->label,
+                                         .format = &table->result,
+                                         .limit = table->expansion_limit,
+                                         .key = &address,
+                                         .out = &inquiry->value}};
+  enum outcome outcome = ANSWERED;
+  bson_t filter;
+  switch (mongo_filter_fill(table->filter, &address, &filter)) {
+  case FILTER_DONE:
+    outcome = run_query(&question, &filter, error);
+    break;
+  case FILTER_SUPPRESSED:
+    asking_absent(&inquiry->asking, key);
+    break;
+  case FILTER_TOO_LONG:
+    outcome = fail_long_key(&question);
+    break;
+  case FILTER_NOMEM:
+    outcome = fail_memory(&question);
+    break;
+  }
+  bson_destroy(&filter);
+  return outcome;
+}
+
+/* ---- all keys ------------------------------------------------------------------------------- */
+
+static dictum_status tell_lost(const struct inquiry *inquiry, const bson_error_t *error) {
+  const bool late = is_late(inquiry);
+  return inquiry->table->host->fail(inquiry->asking.err, DICTUM_RETRY, late ? ETIMEDOUT : 0,
+                                    "mongodb query failed: server %s: %s",
+                                    inquiry->table->server.label,
+                                    late ? "no answer in time" : error->message);
+}
+
+/* What is left of the link after a key. @return OK: go on; else why not */
+static dictum_status settle(const struct inquiry *inquiry, struct link *link, enum outcome outcome,
+                            bool *renewed, const bson_error_t *error) {
+  if (outcome == ANSWERED) {
+    link->proven = true;
+    return DICTUM_OK;
+  }
+  const bool stale = outcome == LOST && link->proven && !*renewed && !is_late(inquiry);
+  *renewed |= stale;
+  mongo_link_end(link);
+  return outcome == LOST && !stale ? tell_lost(inquiry, error) : DICTUM_OK;
+}
+
+static dictum_status ask_over(struct inquiry *inquiry, struct link *link, const size_t *open,
+                              size_t n) {
+  struct asking *asking = &inquiry->asking;
+  bool renewed = false;
+  dictum_status status = DICTUM_OK;
+  for (size_t done = 0; done < n && status == DICTUM_OK;) {
+    bson_error_t error = {0};
+    status = mongo_link_begin(link, asking->call->deadline_ns, asking->err);
+    if (status != DICTUM_OK)
+      break;
+    enum outcome outcome = ask_key(inquiry, link, open[done], &error);
+    done += outcome != LOST;
+    status = settle(inquiry, link, outcome, &renewed, &error);
+  }
+  return status;
+}
+
+dictum_status mongo_ask_server(struct inquiry *inquiry, const size_t *open, size_t n) {
+  struct table *table = inquiry->table;
+  int number = turns_take(&table->turns, inquiry->asking.call->deadline_ns);
+  if (number < 0)
+    return table->host->fail(inquiry->asking.err, DICTUM_RETRY, ETIMEDOUT,
+                             "all %u connections to mongodb server %s are busy", table->turns.n,
+                             table->server.label);
+  mongo_library_hush();
+  dictum_status status = ask_over(inquiry, &table->links[number], open, n);
+  mongo_library_unhush();
+  turns_give_back(&table->turns, number);
+  return status;
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mongodb.c - the type mongodb: questions to MongoDB, described as in Postfix's mongodb_table(5).
+ *
+ * A key's way: the domain filter; one of the table's links (link.c), each a client
+ * of libmongoc's; the filter with the key put in (filter.c); its documents through
+ * result_format (answer.c). Keys of a batch go one after the other over one link.
+ *
+ * WAITING ends at the deadline of the call, as the sockets are ours (wire.c). What
+ * cannot be bounded: the DNS questions of "mongodb+srv", and whether a certificate
+ * was withdrawn, which the library asks elsewhere.
+ *
+ * ERRORS by number: errors.c.
+ *
+ * THREADS: any number. An open table does not change, but for its links.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table.h"
+
+static const dictum_opt table_opts[] = {
+    {"uri", DICTUM_OPT_STR, "", 1, 0, "servers and how to reach them: mongodb://..."},
+    {"dbname", DICTUM_OPT_STR, "", 1, 0, "the database"},
+    {"collection", DICTUM_OPT_STR, "", 1, 0, "the collection"},
+    {"query_filter", DICTUM_OPT_STR, "", 1, 0, "JSON with %s, %u, %d, %1 .. %9 for the key"},
+    {"projection", DICTUM_OPT_STR, "", 0, 0, "JSON: what is made of a document"},
+    {"result_attribute", DICTUM_OPT_STR, "", 0, 0, "the fields whose values are the answer"},
+    {"result_format", DICTUM_OPT_STR, "%s", 1, 0, "what is made of each value"},
+    {"expansion_limit", DICTUM_OPT_INT, "10", 0, 100, "most values for a key; 0: any"},
+    {"domain", DICTUM_OPT_STR, "", 0, 0, "only ask for user@domain with one of these domains"},
+    {"password_file", DICTUM_OPT_STR, "", 0, 0,
+     "file with the password of the user in uri; without a slash: a credential of systemd's"},
+    {"connections", DICTUM_OPT_INT, "4", 1, links_most, "most connections of this table"},
+};
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+/* What does not change, and so can be freed whatever other threads were doing at a fork. */
+static void free_settings(struct table *table) {
+  domains_free(table->domains);
+  mongo_filter_free(table->filter);
+  mongo_server_free(&table->server);
+  template_free(&table->result);
+  if (table->options)
+    bson_destroy(table->options);
+  free(table->label);
+  free(table);
+}
+
+static void table_close(void *self) {
+  struct table *table = self;
+  mongo_library_hush();
+  for (size_t i = 0; i < links_most; i++)
+    mongo_link_end(&table->links[i]);
+  mongo_library_unhush();
+  turns_destroy(&table->turns);
+  free_settings(table);
+}
+
+/* The library's own memory stays, as a thread of the parent may have been at it. */
+static void table_forget(void *self) {
+  struct table *table = self;
+  for (size_t i = 0; i < links_most; i++)
+    mongo_link_forget(&table->links[i]);
+  free_settings(table);
+}
+
+static dictum_status nomem(const dictum_host *host, dictum_error *err) {
+  return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+}
+
+/* ---- settings ------------------------------------------------------------------------------- */
+
+/* "a, b" asks for these fields. */
+static dictum_status list_attributes(const dictum_host *host, const char *list, bson_t **out,
+                                     dictum_error *err) {
+  static const char separators[] = ", \t\r\n";
+  char *copy = strdup(list), *place;
+  if (!copy)
+    return nomem(host, err);
+  *out = bson_new();
+  for (char *word = strtok_r(copy, separators, &place); word;
+       word = strtok_r(NULL, separators, &place))
+    if (!bson_has_field(*out, word))
+      BSON_APPEND_INT32(*out, word, 1);
+  free(copy);
+  return DICTUM_OK;
+}
+
+static dictum_status read_projection(struct table *table, const dictum_open_args *args,
+                                     dictum_error *err) {
+  const dictum_host *host = table->host;
+  const char *projection = host->opt_str(args->cfg, "projection");
+  const char *attributes = host->opt_str(args->cfg, "result_attribute");
+  bson_t *wanted = NULL;
+  dictum_status status = DICTUM_OK;
+  table->options = bson_new();
+  if (*projection && *attributes)
+    return host->fail(err, DICTUM_CONFIG, 0,
+                      "%s: projection and result_attribute cannot both be set", args->name);
+  if (*projection)
+    status = mongo_json_read(host, args->name, "projection", projection, strlen(projection),
+                             &wanted, err);
+  else if (*attributes)
+    status = list_attributes(host, attributes, &wanted, err);
+  if (status != DICTUM_OK || !wanted)
+    return status;
+  if (!bson_has_field(wanted, "_id"))
+    BSON_APPEND_INT32(wanted, "_id", 0);
+  BSON_APPEND_DOCUMENT(table->options, "projection", wanted);
+  bson_destroy(wanted);
+  return DICTUM_OK;
+}
+
+static dictum_status read_settings(struct table *table, const dictum_open_args *args,
+                                   dictum_error *err) {
+  const dictum_host *host = table->host;
+  dictum_status status = mongo_filter_parse(host, host->opt_str(args->cfg, "query_filter"),
+                                            args->name, &table->filter, err);
+  if (status == DICTUM_OK)
+    status = read_projection(table, args, err);
+  if (status == DICTUM_OK)
+    status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
+                            args->name, &table->result, err);
+  if (status == DICTUM_OK)
+    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+  if (status == DICTUM_OK)
+    status = mongo_server_init(host, args, &table->server, err);
+  table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
+  return status;
+}
+
+/* The first question makes the first connection. */
+static dictum_status table_open(const dictum_host *host, const dictum_open_args *args, void **self,
+                                dictum_error *err) {
+  struct table *table = calloc(1, sizeof *table);
+  if (!table || !turns_init(&table->turns, (unsigned)host->opt_int(args->cfg, "connections"))) {
+    free(table);
+    return nomem(host, err);
+  }
+  table->host = host;
+  table->slot = args->slot;
+  for (size_t i = 0; i < links_most; i++)
+    mongo_link_init(&table->links[i], host, &table->server);
+  if (asprintf(&table->label, "%s:%s", args->type, args->name) < 0)
+    table->label = NULL;
+  mongo_library_start();
+  mongo_library_hush();
+  dictum_status status = table->label ? read_settings(table, args, err) : nomem(host, err);
+  mongo_library_unhush();
+  if (status != DICTUM_OK) {
+    table_close(table);
+    return status;
+  }
+  *self = table;
+  return DICTUM_OK;
+}
+
+/* ---- lookup --------------------------------------------------------------------------------- */
+
+/* Is the server to be asked for key @p i? Else it has its answer. */
+static bool is_open(struct inquiry *inquiry, size_t i) {
+  struct asking *asking = &inquiry->asking;
+  const struct address key = address_of(asking->keys[i].p, asking->keys[i].n);
+  dictum_error why = DICTUM_ERROR_INIT;
+  dictum_status status = domains_match(inquiry->table->domains, asking->call, &key, &why);
+  if (status == DICTUM_NOTFOUND)
+    asking_absent(asking, i);
+  else if (status != DICTUM_OK)
+    asking_failed(asking, i, status, why.sys_errno, "%s", why.what);
+  return status == DICTUM_OK;
+}
+
+/* @param places  has room for all keys */
+static dictum_status ask(struct inquiry *inquiry, size_t *places) {
+  size_t open = 0;
+  for (size_t i = 0; i < inquiry->asking.n; i++)
+    if (is_open(inquiry, i))
+      places[open++] = i;
+  dictum_status status = open > 0 ? mongo_ask_server(inquiry, places, open) : DICTUM_OK;
+  text_free(&inquiry->value);
+  return status == DICTUM_OK ? asking_status(&inquiry->asking) : status;
+}
+
+static dictum_status table_lookup(void *self, const dictum_call *call, const char *key, size_t len,
+                                  dictum_sink *sink, dictum_error *err) {
+  struct table *table = self;
+  const dictum_key one = {key, len};
+  size_t place;
+  struct inquiry inquiry = {.table = table,
+                            .asking = asking_one(table->host, call, &one, sink, err)};
+  return ask(&inquiry, &place);
+}
+
+static dictum_status table_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
+                                       size_t n, dictum_sink *sink, dictum_error *err) {
+  struct table *table = self;
+  size_t *places = reallocarray(NULL, n, sizeof *places);
+  if (!places)
+    return nomem(table->host, err);
+  struct inquiry inquiry = {.table = table,
+                            .asking = asking_many(table->host, call, keys, n, sink, err)};
+  dictum_status status = ask(&inquiry, places);
+  free(places);
+  return status;
+}
+
+/* ---- the type ------------------------------------------------------------------------------- */
+
+static const dictum_type table_types[] = {{
+    .name = "mongodb",
+    .summary = "MongoDB, asked as a settings file says",
+    .caps = DICTUM_CAP_NETWORK | DICTUM_CAP_SETTINGS | DICTUM_CAP_MAY_WAIT,
+    .threads = DICTUM_THREADS_PARALLEL,
+    .opts = table_opts,
+    .nopts = sizeof table_opts / sizeof table_opts[0],
+    .open = table_open,
+    .close = table_close,
+    .forget = table_forget,
+    .lookup = table_lookup,
+    .lookup_many = table_lookup_many,
+}};
+
+DICTUM_PLUGIN_DEFINE(dictum_mongodb, "dictum-mongodb", PACKAGE_VERSION, table_types);
