@@ -6,6 +6,7 @@
 
 #include "answer.h"
 #include "clock.h"
+#include "cursor.h"
 #include "errors.h"
 #include "table.h"
 
@@ -80,12 +81,16 @@ static enum outcome answer_value(struct question *question) {
 
 /* ---- one key -------------------------------------------------------------------------------- */
 
+static enum outcome fail_garbled(struct question *question) {
+  fail(question, DICTUM_RETRY, "an answer that cannot be read", 0);
+  return ANSWERED_LAST;
+}
+
+/* The library has no words for a server whose first ones made no sense. */
 static enum outcome take_error(struct question *question, const bson_error_t *error) {
   struct link *link = question->link;
-  if (link->garbled) {
-    fail(question, DICTUM_RETRY, "an answer that cannot be read", 0);
-    return ANSWERED_LAST;
-  }
+  if (link->garbled || (error->domain == 0 && !link->lost))
+    return fail_garbled(question);
   if (link->lost || is_late(question->inquiry))
     return LOST;
   const dictum_status status = link->refused ? DICTUM_CONFIG : mongo_error_status(error);
@@ -93,12 +98,16 @@ static enum outcome take_error(struct question *question, const bson_error_t *er
   return mongo_error_leaves_link(error) ? ANSWERED : ANSWERED_LAST;
 }
 
-static enum outcome take_documents(struct question *question, mongoc_cursor_t *cursor,
-                                   bson_error_t *error) {
-  const bson_t *document;
+/* Takes all documents of a cursor. */
+static enum outcome take_documents(struct question *question, struct cursor *cursor,
+                                   enum cursor_step step, bson_error_t *error) {
+  bson_t document;
   text_clear(&question->inquiry->value);
-  while (mongoc_cursor_next(cursor, &document)) {
-    switch (mongo_answer_add(&question->values, document)) {
+  while (step == CURSOR_DOCUMENT) {
+    step = mongo_cursor_next(cursor, &document, error);
+    if (step != CURSOR_DOCUMENT)
+      break;
+    switch (mongo_answer_add(&question->values, &document)) {
     case ANSWER_OK:
       break;
     case ANSWER_TOO_MANY:
@@ -106,35 +115,28 @@ static enum outcome take_documents(struct question *question, mongoc_cursor_t *c
     case ANSWER_NOMEM:
       return fail_memory(question);
     case ANSWER_MALFORMED:
-      fail(question, DICTUM_RETRY, "an answer that cannot be read", 0);
-      return ANSWERED_LAST;
+      return fail_garbled(question);
     }
   }
-  if (mongoc_cursor_error(cursor, error))
+  if (step == CURSOR_FAILED)
     return take_error(question, error);
-  const struct link *link = question->link;
-  if (link->answered > 0 && link->answered == link->asked)
-    return answer_value(question);
-  fail(question, DICTUM_RETRY, "nothing that can be understood", 0);
-  return ANSWERED_LAST;
+  return step == CURSOR_END ? answer_value(question) : fail_garbled(question);
 }
 
 /* The server is told of the time limit, too. */
 static enum outcome run_query(struct question *question, const bson_t *filter,
                               bson_error_t *error) {
-  const struct table *table = question->inquiry->table;
   const int left = clock_left_ms(question->link->deadline);
+  struct cursor cursor;
   bson_t options;
-  bson_copy_to(table->options, &options);
-  question->link->asked = question->link->answered = 0;
+  bson_copy_to(question->inquiry->table->options, &options);
   if (left >= 0)
     BSON_APPEND_INT64(&options, "maxTimeMS", left > 0 ? left : 1);
-  mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(question->link->collection, filter,
-                                                             &options, NULL);
-  enum outcome outcome = take_documents(question, cursor, error);
+  enum cursor_step step = mongo_cursor_open(&cursor, question->link, filter, &options, error);
+  enum outcome outcome = take_documents(question, &cursor, step, error);
   if (outcome != ANSWERED)
     mongo_link_silence(question->link);
-  mongoc_cursor_destroy(cursor);
+  mongo_cursor_close(&cursor);
   bson_destroy(&options);
   return outcome;
 }

@@ -42,21 +42,29 @@ static uint32_t number_at(const uint8_t *bytes) {
   return BSON_UINT32_FROM_LE(number);
 }
 
-static bool is_sound_inside(bson_iter_t *iter, unsigned depth) {
-  while (bson_iter_next(iter)) {
-    bson_iter_t inner;
-    if (!BSON_ITER_HOLDS_DOCUMENT(iter) && !BSON_ITER_HOLDS_ARRAY(iter))
-      continue;
-    if (depth == deepest || !bson_iter_recurse(iter, &inner) || !is_sound_inside(&inner, depth + 1))
-      return false;
-  }
-  return iter->err_off == 0;
+static bool is_document(const uint8_t *bytes, size_t len, unsigned depth);
+
+/* libbson's own way into a document takes one without an end. */
+static bool is_nested(const bson_iter_t *iter, unsigned depth) {
+  const uint8_t *bytes;
+  uint32_t len;
+  if (BSON_ITER_HOLDS_DOCUMENT(iter))
+    bson_iter_document(iter, &len, &bytes);
+  else if (BSON_ITER_HOLDS_ARRAY(iter))
+    bson_iter_array(iter, &len, &bytes);
+  else
+    return true;
+  return depth < deepest && is_document(bytes, len, depth + 1);
 }
 
-static bool is_document(const uint8_t *bytes, size_t len) {
+static bool is_document(const uint8_t *bytes, size_t len, unsigned depth) {
   bson_iter_t iter;
-  return len >= 5 && number_at(bytes) == len && bson_iter_init_from_data(&iter, bytes, len) &&
-         is_sound_inside(&iter, 0);
+  if (len < 5 || !bson_iter_init_from_data(&iter, bytes, len))
+    return false;
+  while (bson_iter_next(&iter))
+    if (!is_nested(&iter, depth))
+      return false;
+  return iter.err_off == 0;
 }
 
 static bool is_sound_header(const uint8_t *header) {
@@ -75,7 +83,7 @@ bool mongo_guard_is_sound(const uint8_t *message, size_t len) {
   if (len < before)
     return false;
   bool right = is_msg ? number_at(body) == 0 && body[4] == 0 : number_at(body + 16) == 1;
-  return right && is_document(body + before, len - before);
+  return right && is_document(body + before, len - before, 0);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

@@ -57,26 +57,6 @@ static dictum_status set_password(const struct link *link, mongoc_uri_t *uri, di
   return status;
 }
 
-/* A client that could not make sense of a server asks it nothing, and calls that an empty answer.
- * So answers are counted. */
-static void on_asked(const mongoc_apm_command_started_t *event) {
-  struct link *link = mongoc_apm_command_started_get_context(event);
-  link->asked++;
-}
-
-static void on_answered(const mongoc_apm_command_succeeded_t *event) {
-  struct link *link = mongoc_apm_command_succeeded_get_context(event);
-  link->answered++;
-}
-
-static void count_answers(struct link *link) {
-  mongoc_apm_callbacks_t *callbacks = mongoc_apm_callbacks_new();
-  mongoc_apm_set_command_started_cb(callbacks, on_asked);
-  mongoc_apm_set_command_succeeded_cb(callbacks, on_answered);
-  mongoc_client_set_apm_callbacks(link->client, callbacks, link);
-  mongoc_apm_callbacks_destroy(callbacks);
-}
-
 /* One attempt to reach a server is enough, and one to read: what is tried again is ours to say. */
 static dictum_status make_client(struct link *link, mongoc_uri_t *uri, dictum_error *err) {
   const struct server *server = link->server;
@@ -93,8 +73,6 @@ static dictum_status make_client(struct link *link, mongoc_uri_t *uri, dictum_er
                             "connect to mongodb server %s: %s", server->label, error.message);
   mongoc_client_set_error_api(link->client, MONGOC_ERROR_API_VERSION_2);
   mongoc_client_set_stream_initiator(link->client, mongo_wire_open, link);
-  count_answers(link);
-  link->collection = mongoc_client_get_collection(link->client, server->dbname, server->collection);
   return DICTUM_OK;
 }
 
@@ -116,15 +94,17 @@ void mongo_link_silence(struct link *link) {
   mongoc_client_reset(link->client);
 }
 
+bool mongo_link_is_silent(const struct link *link) {
+  return link->deadline == long_ago;
+}
+
 void mongo_link_end(struct link *link) {
   if (!link->client)
     return;
-  if (link->deadline != long_ago)
+  if (!mongo_link_is_silent(link))
     link->deadline = clock_now() + farewell_ms * INT64_C(1000000);
-  mongoc_collection_destroy(link->collection);
   mongoc_client_destroy(link->client);
   link->client = NULL;
-  link->collection = NULL;
 }
 
 void mongo_link_forget(struct link *link) {

@@ -29,13 +29,11 @@ struct link {
   const dictum_host *host;
   const struct server *server;
   mongoc_client_t *client; /**< NULL: not open */
-  mongoc_collection_t *collection;
-  int64_t deadline;         /**< of the call that has it; 0: none */
-  bool proven;              /**< it has brought an answer before */
-  bool lost;                /**< a socket has failed during this call */
-  bool refused;             /**< somebody must mend what made a connection fail */
-  bool garbled;             /**< the server said what cannot be read */
-  unsigned asked, answered; /**< commands, for the caller to reset */
+  int64_t deadline;        /**< of the call that has it; 0: none */
+  bool proven;             /**< it has brought an answer before */
+  bool lost;               /**< a socket has failed during this call */
+  bool refused;            /**< somebody must mend what made a connection fail */
+  bool garbled;            /**< the server said what cannot be read */
   atomic_int sockets[link_sockets_most];
 };
 
@@ -51,6 +49,7 @@ void mongo_link_init(struct link *link, const dictum_host *host, const struct se
 dictum_status mongo_link_begin(struct link *link, int64_t deadline, dictum_error *err);
 /** From now on nothing is said any more to servers, which would mean to wait for them. */
 void mongo_link_silence(struct link *link);
+bool mongo_link_is_silent(const struct link *link);
 /** Ends all of its connections, if there are any. Unless it was silenced, a good-bye is said, which
  * takes a moment at most. */
 void mongo_link_end(struct link *link);

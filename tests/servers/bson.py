@@ -16,6 +16,10 @@ class Date(int):
     """Milliseconds since 1970."""
 
 
+class Timestamp(int):
+    """Seconds since 1970 in the upper half, a count in the lower one."""
+
+
 class Regex(tuple):
     """A pattern and its options."""
 
@@ -45,6 +49,8 @@ def _value(value):
         return 8, bytes([value])
     if isinstance(value, float):
         return 1, struct.pack("<d", value)
+    if isinstance(value, Timestamp):
+        return 17, struct.pack("<q", value)
     if isinstance(value, Date):
         return 9, struct.pack("<q", value)
     if isinstance(value, int):
@@ -116,7 +122,9 @@ def _decode_value(kind, data, at):
         return Code(text), at
     if kind == 16:
         return struct.unpack_from("<i", data, at)[0], at + 4
-    if kind in (17, 18):
+    if kind == 17:
+        return Timestamp(struct.unpack_from("<q", data, at)[0]), at + 8
+    if kind == 18:
         return Int64(struct.unpack_from("<q", data, at)[0]), at + 8
     raise ValueError(f"element of kind {kind}")
 

@@ -37,7 +37,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import bson  # noqa: E402
-from bson import Code, Date, Int64, Oid, Raw, Regex  # noqa: E402
+from bson import Code, Date, Int64, Oid, Raw, Regex, Timestamp  # noqa: E402
 from mongoquery import QueryError, matches, project  # noqa: E402
 
 PATIENCE = 20  # seconds, until a server that does not answer has failed
@@ -53,7 +53,7 @@ def to_plain(value):
     for kind in (Oid, Raw, bytes):
         if isinstance(value, kind):
             return {f"${kind.__name__}": value.hex()}
-    if isinstance(value, (Int64, Date)):
+    if isinstance(value, (Int64, Date, Timestamp)):
         return {f"${type(value).__name__}": int(value)}
     if isinstance(value, Regex):
         return {"$Regex": list(value)}
@@ -74,7 +74,7 @@ def from_plain(value):
     for kind in (Oid, Raw, bytes):
         if list(value) == [f"${kind.__name__}"]:
             return kind(bytes.fromhex(value[f"${kind.__name__}"]))
-    for kind in (Int64, Date, Regex, Code):
+    for kind in (Int64, Date, Timestamp, Regex, Code):
         if list(value) == [f"${kind.__name__}"]:
             return kind(value[f"${kind.__name__}"])
     return {name: from_plain(one) for name, one in value.items()}
@@ -215,6 +215,33 @@ def f_nest(session, _, words):
     session.answer(batch([{"value": Raw(b"\4" + nested)}], "mail.users"))
 
 
+SHAPES = (
+    {"ok": 1.0}, {"cursor": 5, "ok": 1.0}, {"cursor": {}, "ok": 1.0},
+    {"cursor": {"firstBatch": [], "ns": "mail.users"}, "ok": 1.0},
+    {"cursor": {"id": "x", "firstBatch": []}, "ok": 1.0},
+    {"cursor": {"id": 0, "firstBatch": "x"}, "ok": 1.0},
+    {"cursor": {"id": 0, "firstBatch": {}}, "ok": 1.0},
+    {"cursor": {"id": 0, "firstBatch": ["x"]}, "ok": 1.0},
+    {"cursor": {"id": 0, "firstBatch": [{"a": "x"}, 7]}, "ok": 1.0},
+    {"cursor": {"id": 0, "nextBatch": [{"a": "x"}]}, "ok": 1.0},
+    {"cursor": [{"id": 0, "firstBatch": []}], "ok": 1.0}, {},
+)
+
+
+def f_shape(session, _, words):
+    """shape NUMBER: an answer that is none"""
+    session.answer(SHAPES[int(words)])
+
+
+ENDLESS = 77
+
+
+def f_endless(session, _good, _words):
+    """There is always more to come, which is nothing."""
+    session.cursors[ENDLESS] = ("mail.users", None)
+    session.answer(batch([], "mail.users", ENDLESS))
+
+
 faults = {name[2:]: function for name, function in globals().items() if name.startswith("f_")}
 
 
@@ -242,6 +269,11 @@ class Session:
                 handler(command)
 
     def answer(self, document):
+        if "setName" in self.server.more:  # a member of a set tells the time
+            now = Timestamp(int(time.time()) << 32 | 1)
+            signature = {"hash": b"\0" * 20, "keyId": Int64(0)}
+            document = document | {"$clusterTime": {"clusterTime": now, "signature": signature},
+                                   "operationTime": now}
         self.conn.sendall(pack_reply(self.op, self.request, document))
 
     # ---- the handshake ---------------------------------------------------------------------------
@@ -339,6 +371,9 @@ class Session:
         number = command["getMore"]
         if number not in self.cursors:
             self.answer(error(43, f"cursor id {number} not found", "CursorNotFound"))
+            return
+        if number == ENDLESS:
+            self.answer(batch([], "mail.users", ENDLESS, "nextBatch"))
             return
         namespace, left = self.cursors.pop(number)
         size = self.server.batch_size

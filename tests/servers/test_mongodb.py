@@ -154,6 +154,10 @@ class Mongodb:
         value = self._value("apart", expansion_limit=0)
         same(value.split(","), [f"v{i}" for i in range(150)], "values")
         check("killCursors" not in self._odd.lines()[-4:], "it was all read")
+        self._odd.forget()
+        expect(self._ask({"address": "%s"}, "apart", self._odd, result_attribute="goto"), "retry",
+               "Expansion limit")
+        check("killCursors" in self._odd.lines(), "the server keeps what nobody wants")
 
     def domains(self):
         with Asker() as asker:

@@ -14,6 +14,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
+from mongod import SHAPES  # noqa: E402
 from mongotest import (ALIAS, KEY, VALUE, Bench, eventually, expect, pairs_file,  # noqa: E402
                        within)
 from tap import ask_in_threads, check, require, run, same  # noqa: E402
@@ -33,6 +34,52 @@ def make_certificates(folder):
                     "server.pem"], **options)
     for path in folder.glob("*.key"):
         path.chmod(0o600)
+
+
+class Mangler:
+    """Stands between a table and its server, and changes some bytes of what the server says, from
+    its first words on. A `with` statement starts and ends it."""
+
+    def __init__(self, port, dice):
+        self.dice = dice
+        self.server = ("127.0.0.1", port)
+        self.sock = socket.socket()
+        self.sock.bind(("127.0.0.1", 0))
+        self.sock.listen(64)
+        self.uri = f"mongodb://127.0.0.1:{self.sock.getsockname()[1]}/"
+
+    def __enter__(self):
+        threading.Thread(target=self.run, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+    def run(self):
+        while True:
+            try:
+                conn, _ = self.sock.accept()
+                server = socket.create_connection(self.server)
+            except OSError:
+                return
+            for one, other, mangled in ((conn, server, False), (server, conn, True)):
+                threading.Thread(target=self.carry, args=(one, other, mangled), daemon=True).start()
+
+    def carry(self, one, other, mangled):
+        try:
+            while data := bytearray(one.recv(1 << 16)):
+                for _ in range(self.dice.choice((0, 1, 1, 4)) if mangled else 0):
+                    data[self.dice.randrange(len(data))] = self.dice.choice(
+                        (0, 1, 2, 3, 4, 127, 255, self.dice.randrange(256)))
+                other.sendall(data)
+        except OSError:
+            pass
+        for sock in (one, other):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
 
 class Faults:
@@ -73,6 +120,21 @@ class Faults:
                 server.kill()
                 server.start()
                 expect(asker.get(KEY), "ok", VALUE, "after kill -9")
+
+    def library_looks_first(self):
+        """After a while without questions libmongoc looks whether a connection is still there."""
+        with Asker() as asker:
+            asker.must_open(self._spec(self._server.uri + "?socketCheckIntervalMS=1"))
+            for _ in range(3):
+                expect(asker.get(KEY), "ok", VALUE)
+                time.sleep(0.01)
+            self._server.restart()
+            expect(asker.get(KEY), "ok", VALUE, "after a restart")
+            self._server.kill()
+            time.sleep(0.01)
+            expect(asker.get(KEY), "retry", "refused")
+            self._server.start()
+            eventually(lambda: asker.get(KEY).status == "ok", "it does not come back")
 
     def ended_connection(self):
         """In the middle of a question, once: it is put again over another one, if this one has
@@ -199,10 +261,23 @@ class Faults:
                 time.sleep(0.01)
                 answer = asker.get(case)
                 expect(answer, "retry", what=case)
+            asker.timeout(5000)
             eventually(lambda: asker.get("nest 90").text == "deep", "it does not come back")
             expect(asker.get("nest 150"), "retry", "cannot be read")
             eventually(lambda: asker.get("nest 1").text == "deep", "it does not come back")
             expect(asker.get("nest 300000"), "retry", "cannot be read")
+
+    def answers_that_are_none(self):
+        """Well formed, and not what was asked for."""
+        with Asker() as asker:
+            asker.must_open(self._faulty())
+            for number in range(len(SHAPES)):
+                time.sleep(0.01)
+                answer = asker.get(f"shape {number}")
+                check(answer.status in ("retry", "config"), f"{SHAPES[number]}: {answer}")
+        answer = self._bench.ask(self._server, {"fault": "%s"}, "endless", ms=500)
+        expect(answer, "retry", "no answer in time")
+        within(answer, 500)
 
     def flipped_bytes(self):
         """An answer with one wrong byte: whatever comes of it, it is said, and in time."""
@@ -218,6 +293,22 @@ class Faults:
                     within(answer, 300)
                     counts[answer.status] = counts.get(answer.status, 0) + 1
         check(set(counts) <= {"ok", "notfound", "retry", "config"}, f"{counts}")
+        check(counts.get("ok") and counts.get("retry"), f"{counts}")
+
+    def mangled_conversations(self):
+        """The same from the first word on."""
+        print(f"# MONGODB_SEED={SEED}")
+        counts = {}
+        with Mangler(self._server.port, random.Random(SEED)) as between, Asker() as asker:
+            asker.must_open(self._spec(between.uri))
+            asker.timeout(150)
+            for _ in range(int(os.environ.get("MONGODB_ROUNDS", 300))):
+                answer = asker.get(KEY)
+                within(answer, 150)
+                counts[answer.status] = counts.get(answer.status, 0) + 1
+                time.sleep(0.003)  # for as long the breaker keeps it out of service
+        print(f"# {counts}")
+        check(set(counts) <= {"ok", "notfound", "retry", "config", "invalid"}, f"{counts}")
         check(counts.get("ok") and counts.get("retry"), f"{counts}")
 
     def strange_handshakes(self):

@@ -173,7 +173,24 @@ static void test_messages(void **state) {
   }
 }
 
-/* Whatever the bytes are, nothing is read outside of them, and the document can be walked. */
+/* As libmongoc does, which ends the process when there is none. */
+static void enter(const uint8_t *bytes, size_t len) {
+  bson_t document;
+  bson_iter_t iter;
+  assert_true(bson_init_static(&document, bytes, len));
+  assert_true(bson_iter_init(&iter, &document));
+  while (bson_iter_next(&iter)) {
+    uint32_t inner = 0;
+    if (BSON_ITER_HOLDS_DOCUMENT(&iter))
+      bson_iter_document(&iter, &inner, &bytes);
+    else if (BSON_ITER_HOLDS_ARRAY(&iter))
+      bson_iter_array(&iter, &inner, &bytes);
+    if (inner > 0)
+      enter(bytes, inner);
+  }
+}
+
+/* Whatever the bytes are, nothing is read outside of them, and what gets through can be walked. */
 static void test_any_bytes(void **state) {
   (void)state;
   const struct message good = make_message(2013,
@@ -181,13 +198,9 @@ static void test_any_bytes(void **state) {
   for (size_t place = 16; place < good.len; place++)
     for (unsigned byte = 0; byte < 256; byte++) {
       struct message changed = good;
-      bson_t document;
       changed.bytes[place] = (uint8_t)byte;
-      if (!is_sound(&changed))
-        continue;
-      assert_true(bson_init_static(&document, changed.bytes + 21, changed.len - 21));
-      if (byte < 0x80) /* or else it also looks at texts */
-        assert_true(bson_validate(&document, BSON_VALIDATE_NONE, NULL));
+      if (is_sound(&changed))
+        enter(changed.bytes + 21, changed.len - 21);
     }
 }
 
