@@ -86,16 +86,22 @@ static enum outcome fail_garbled(struct question *question) {
   return ANSWERED_LAST;
 }
 
+static enum outcome take_server_error(struct question *question, const bson_error_t *error) {
+  fail(question, mongo_error_status(error), error->message, error->code);
+  return mongo_error_leaves_link(error) ? ANSWERED : ANSWERED_LAST;
+}
+
 /* The library has no words for a server whose first ones made no sense. */
 static enum outcome take_error(struct question *question, const bson_error_t *error) {
   struct link *link = question->link;
+  if (error->domain == MONGOC_ERROR_SERVER)
+    return take_server_error(question, error);
   if (link->garbled || (error->domain == 0 && !link->lost))
     return fail_garbled(question);
   if (link->lost || is_late(question->inquiry))
     return LOST;
-  const dictum_status status = link->refused ? DICTUM_CONFIG : mongo_error_status(error);
-  fail(question, status, error->message, error->domain == MONGOC_ERROR_SERVER ? error->code : 0);
-  return mongo_error_leaves_link(error) ? ANSWERED : ANSWERED_LAST;
+  fail(question, link->refused ? DICTUM_CONFIG : mongo_error_status(error), error->message, 0);
+  return ANSWERED_LAST;
 }
 
 /* Takes all documents of a cursor. */

@@ -9,8 +9,10 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -257,7 +259,7 @@ static int connect_to(const struct sockaddr *address, socklen_t len, int64_t unt
   if (*fd < 0)
     return errno;
   if (address->sa_family != AF_UNIX)
-    setsockopt(*fd, IPPROTO_TCP, 1 /* TCP_NODELAY */, &yes, sizeof yes);
+    setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   int error = connect(*fd, address, len) == 0 ? 0 : errno;
   if (error == EINPROGRESS || error == EINTR) {
     error = wait_for(*fd, POLLOUT, until);

@@ -8,7 +8,7 @@ for folder in "$TOP_SRCDIR"/tests/fuzz/corpus/*; do
   target=${folder##*/}
   program=$TOP_BUILDDIR/tests/fuzz/replay_$target
   case $target in
-  bdb_image | cdb | lmdb_tree | regexp | pcre | cidr)
+  bdb_image | cdb | lmdb_tree | mongodb | regexp | pcre | cidr)
     if [ ! -e "$program" ]; then
       skip "corpus $target" "there is no such plugin"
       continue

@@ -523,7 +523,11 @@ class Mongod:
         self.start()
 
     def hang(self):
+        """Returns when it really is stopped."""
         self.process.send_signal(signal.SIGSTOP)
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
 
     def resume(self):
         self.process.send_signal(signal.SIGCONT)

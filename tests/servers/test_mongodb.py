@@ -292,6 +292,8 @@ class Mongodb:
             answer = self._ask(ALIAS, **more)
             expect(answer, "config", why, f"{more}")
             check(".cf: " in answer.text or why in str(more.values()), f"no file in {answer}")
+        expect(self._ask(ALIAS, KEY, self._server.uri + "?frobnicate=1", result_attribute="goto"),
+               "ok", VALUE, "an option that nobody knows")
         expect(self._ask({"address": {"$frob": 1}, "x": "%s"}), "config", "(2)")
 
     def main_cf(self):

@@ -373,6 +373,10 @@ class Faults:
                 servers[1].kill()
                 for slot in range(2):
                     expect(asker.get(KEY, slot=slot), "ok", VALUE, "without the secondary")
+                seeds = f"mongodb://{','.join(hosts)}/?replicaSet=rs"
+                expect(self._bench.ask(seeds, {"fault": "%s"}, "error 13"), "config", "(13)")
+                expect(self._bench.ask(seeds.replace("//", "//some:body@"), ALIAS), "config",
+                       "Authentication failed", "not taken for the secondary's absence")
                 role(servers[1], 1)
                 servers[1].start()
                 servers[0].kill()

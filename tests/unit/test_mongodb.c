@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test_mongodb.c - what MongoDB is asked: whatever a key is, it stays where it is put; which of its
- * messages its library gets to see; and what the errors of that library mean. */
+ * messages its library gets to see; what the errors of that library mean, and where its log goes.
+ */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../plugins/mongodb/errors.h"
 #include "../../plugins/mongodb/filter.h"
 #include "../../plugins/mongodb/guard.h"
+#include "../../plugins/mongodb/link.h"
 #include "host.h"
 
 /* ---- filters -------------------------------------------------------------------------------- */
@@ -261,11 +265,43 @@ static void test_errors(void **state) {
   }
 }
 
+/* ---- what the library logs ------------------------------------------------------------------ */
+
+/* @return how many bytes go to standard error when the library logs something */
+static long logged(void) {
+  FILE *file = tmpfile();
+  assert_non_null(file);
+  fflush(stderr);
+  const int before = dup(STDERR_FILENO);
+  assert_true(before >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+  mongoc_log(MONGOC_LOG_LEVEL_WARNING, "test", "%s", "something is wrong");
+  fflush(stderr);
+  dup2(before, STDERR_FILENO);
+  close(before);
+  fseek(file, 0, SEEK_END);
+  const long size = ftell(file);
+  fclose(file);
+  return size;
+}
+
+static void test_log(void **state) {
+  (void)state;
+  mongo_library_start();
+  mongo_library_hush();
+  assert_int_equal(logged(), 0);
+  mongo_library_hush();
+  mongo_library_unhush();
+  assert_int_equal(logged(), 0);
+  mongo_library_unhush();
+  assert_true(logged() > 0); /* in calls of others it is as by default */
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_filters),  cmocka_unit_test(test_refused),
       cmocka_unit_test(test_messages), cmocka_unit_test(test_any_bytes),
       cmocka_unit_test(test_depth),    cmocka_unit_test(test_errors),
+      cmocka_unit_test(test_log),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
