@@ -297,15 +297,15 @@ static void explain(bson_error_t *error, const char *where, const char *why) {
   bson_set_error(error, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_CONNECT, "%s: %s", where, why);
 }
 
-static int connect_name(const struct link *link, const mongoc_host_list_t *host, int64_t until,
-                        int *fd, bson_error_t *error) {
+static int connect_name(const mongoc_host_list_t *host, int64_t until, int *fd,
+                        bson_error_t *error) {
   struct addresses addresses;
-  dictum_error why = DICTUM_ERROR_INIT;
   char port[16];
-  int failure = EHOSTUNREACH;
+  int failure = EHOSTUNREACH, sys_errno;
   snprintf(port, sizeof port, "%u", host->port);
-  if (resolve(link->host, host->host, until, &addresses, &why) != DICTUM_OK) {
-    explain(error, host->host_and_port, why.what);
+  const char *why = resolve(host->host, until, &addresses, &sys_errno);
+  if (why) {
+    explain(error, host->host_and_port, why);
     return failure;
   }
   for (unsigned i = 0; i < addresses.n && *fd < 0; i++) {
@@ -326,7 +326,7 @@ static mongoc_stream_t *connect_host(struct link *link, const mongoc_host_list_t
     if (failure != 0)
       explain(error, host->host, strerror_r(failure, words, sizeof words));
   } else {
-    connect_name(link, host, until, &fd, error);
+    connect_name(host, until, &fd, error);
   }
   if (fd < 0)
     return NULL;

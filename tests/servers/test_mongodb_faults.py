@@ -163,7 +163,7 @@ class Faults:
 
     def absent(self):
         for uri, why in (("mongodb://127.0.0.1:1/", "refused"),
-                         ("mongodb://no-such-host.invalid/", "host name"),
+                         ("mongodb://no-such-host.invalid/", "not known"),
                          ("mongodb://%2Fnowhere%2Fmongod.sock/", "No such file"),
                          ("mongodb+srv://db.no-such-host.invalid/", "connect to mongodb server")):
             expect(self._bench.ask(uri, ALIAS, KEY, ms=3000), "retry", why, uri)
