@@ -86,6 +86,11 @@ static enum outcome fail_garbled(struct question *question) {
   return ANSWERED_LAST;
 }
 
+/* The library's own are less plain. */
+static const char *words_for(const struct link *link, const bson_error_t *error) {
+  return link->why[0] ? link->why : error->message;
+}
+
 static enum outcome take_server_error(struct question *question, const bson_error_t *error) {
   fail(question, mongo_error_status(error), error->message, error->code);
   return mongo_error_leaves_link(error) ? ANSWERED : ANSWERED_LAST;
@@ -100,7 +105,8 @@ static enum outcome take_error(struct question *question, const bson_error_t *er
     return fail_garbled(question);
   if (link->lost || is_late(question->inquiry))
     return LOST;
-  fail(question, link->refused ? DICTUM_CONFIG : mongo_error_status(error), error->message, 0);
+  fail(question, link->refused ? DICTUM_CONFIG : mongo_error_status(error), words_for(link, error),
+       0);
   return ANSWERED_LAST;
 }
 
@@ -184,12 +190,13 @@ static enum outcome ask_key(struct inquiry *inquiry, struct link *link, size_t k
 
 /* ---- all keys ------------------------------------------------------------------------------- */
 
-static dictum_status tell_lost(const struct inquiry *inquiry, const bson_error_t *error) {
+static dictum_status tell_lost(const struct inquiry *inquiry, const struct link *link,
+                               const bson_error_t *error) {
   const bool late = is_late(inquiry);
   return inquiry->table->host->fail(inquiry->asking.err, DICTUM_RETRY, late ? ETIMEDOUT : 0,
                                     "mongodb query failed: server %s: %s",
                                     inquiry->table->server.label,
-                                    late ? "no answer in time" : error->message);
+                                    late ? "no answer in time" : words_for(link, error));
 }
 
 /* What is left of the link after a key. @return OK: go on; else why not */
@@ -202,7 +209,7 @@ static dictum_status settle(const struct inquiry *inquiry, struct link *link, en
   const bool stale = outcome == LOST && link->proven && !*renewed && !is_late(inquiry);
   *renewed |= stale;
   mongo_link_end(link);
-  return outcome == LOST && !stale ? tell_lost(inquiry, error) : DICTUM_OK;
+  return outcome == LOST && !stale ? tell_lost(inquiry, link, error) : DICTUM_OK;
 }
 
 static dictum_status ask_over(struct inquiry *inquiry, struct link *link, const size_t *open,

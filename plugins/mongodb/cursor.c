@@ -14,7 +14,7 @@ static bool select_server(struct cursor *cursor, bson_error_t *error) {
   cursor->server = mongoc_server_description_id(chosen);
   mongoc_server_description_destroy(chosen);
   /* Others of the set may be away. */
-  cursor->link->lost = cursor->link->refused = cursor->link->garbled = false;
+  mongo_link_absolve(cursor->link);
   return true;
 }
 

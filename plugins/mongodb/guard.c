@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -176,7 +175,7 @@ static void guard_destroy(mongoc_stream_t *stream) {
   struct guard *guard = guard_of(stream);
   mongoc_stream_destroy(guard->lower);
   text_free(&guard->message);
-  free(guard);
+  bson_free(guard);
 }
 
 static int guard_flush(mongoc_stream_t *stream) {
@@ -238,13 +237,7 @@ static const mongoc_stream_t methods = {
 };
 
 mongoc_stream_t *mongo_guard_new(mongoc_stream_t *lower, bool *garbled) {
-  struct guard *guard = calloc(1, sizeof *guard);
-  if (!guard) {
-    mongoc_stream_destroy(lower);
-    return NULL;
-  }
-  guard->stream = methods;
-  guard->lower = lower;
-  guard->garbled = garbled;
+  struct guard *guard = bson_malloc0(sizeof *guard);
+  *guard = (struct guard){.stream = methods, .lower = lower, .garbled = garbled};
   return &guard->stream;
 }

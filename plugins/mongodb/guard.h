@@ -11,9 +11,8 @@
 #include <mongoc/mongoc.h>
 #include <stdbool.h>
 
-/** Puts a stream before @p lower, which it takes over, also when it fails.
- * @param garbled  becomes true when a message is refused
- * @return NULL when memory is out */
+/** Puts a stream before @p lower, which it takes over.
+ * @param garbled  becomes true when a message is refused */
 mongoc_stream_t *mongo_guard_new(mongoc_stream_t *lower, bool *garbled);
 
 /** Is a message of @p len bytes, with its header, as it has to be? */

@@ -3,6 +3,8 @@
 #include "link.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -21,9 +23,15 @@ static void on_log(mongoc_log_level_t level, const char *domain, const char *mes
     mongoc_log_default_handler(level, domain, message, rock);
 }
 
+/* The library counts what it does in shared memory. One that is left behind by a process that was
+ * killed makes the next one of its number print a warning while it loads the library, when nothing
+ * can be done about that. So its name is given up at once; only mongoc-stat wants it. */
 static void start_library(void) {
+  char name[40];
   mongoc_init();
   mongoc_log_set_handler(on_log, NULL);
+  snprintf(name, sizeof name, "/mongoc-%d", (int)getpid());
+  shm_unlink(name);
 }
 
 void mongo_library_start(void) {
@@ -57,6 +65,17 @@ static dictum_status set_password(const struct link *link, mongoc_uri_t *uri, di
   return status;
 }
 
+/* The library asks all members of a set what they are, and waits for one that is silent. That is to
+ * leave time for the question. */
+static void limit_scan(const struct link *link, mongoc_uri_t *uri) {
+  const int left = clock_left_ms(link->deadline);
+  const int own = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 10000);
+  const mongoc_host_list_t *hosts = mongoc_uri_get_hosts(uri);
+  const bool is_set = mongoc_uri_get_replica_set(uri) || !hosts || hosts->next;
+  if (is_set && left >= 0 && left / 3 < own)
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, left / 3 + 1);
+}
+
 /* One attempt to reach a server is enough, and one to read: what is tried again is ours to say. */
 static dictum_status make_client(struct link *link, mongoc_uri_t *uri, dictum_error *err) {
   const struct server *server = link->server;
@@ -67,6 +86,7 @@ static dictum_status make_client(struct link *link, mongoc_uri_t *uri, dictum_er
   mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true);
   mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
   mongoc_uri_set_compressors(uri, "");
+  limit_scan(link, uri);
   link->client = mongoc_client_new_from_uri_with_error(uri, &error);
   if (!link->client)
     return link->host->fail(err, mongoc_uri_get_srv_hostname(uri) ? DICTUM_RETRY : DICTUM_CONFIG, 0,
@@ -76,9 +96,14 @@ static dictum_status make_client(struct link *link, mongoc_uri_t *uri, dictum_er
   return DICTUM_OK;
 }
 
+void mongo_link_absolve(struct link *link) {
+  link->lost = link->refused = link->garbled = false;
+  link->why[0] = '\0';
+}
+
 dictum_status mongo_link_begin(struct link *link, int64_t deadline, dictum_error *err) {
   link->deadline = deadline;
-  link->lost = link->refused = link->garbled = false;
+  mongo_link_absolve(link);
   if (link->client)
     return DICTUM_OK;
   link->proven = false;

@@ -34,6 +34,7 @@ struct link {
   bool lost;               /**< a socket has failed during this call */
   bool refused;            /**< somebody must mend what made a connection fail */
   bool garbled;            /**< the server said what cannot be read */
+  char why[400];           /**< the first connection that failed; "" */
   atomic_int sockets[link_sockets_most];
 };
 
@@ -47,6 +48,8 @@ void mongo_link_init(struct link *link, const dictum_host *host, const struct se
 /** Gives the link to a call. What it needs to connect is made; connections follow by themselves.
  * @return OK; RETRY, as when a name of "mongodb+srv" cannot be looked up; CONFIG; NOMEM */
 dictum_status mongo_link_begin(struct link *link, int64_t deadline, dictum_error *err);
+/** Forgets what failed: another server of the set may do. */
+void mongo_link_absolve(struct link *link);
 /** From now on nothing is said any more to servers, which would mean to wait for them. */
 void mongo_link_silence(struct link *link);
 bool mongo_link_is_silent(const struct link *link);

@@ -13,7 +13,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -76,6 +75,11 @@ static ssize_t failed(struct wire *wire, int error) {
   return -1;
 }
 
+static ssize_t not_connected(struct wire *wire) {
+  wire->error = errno = ENOTCONN;
+  return -1;
+}
+
 /* @return bytes sent; -1 */
 static ssize_t send_all(struct wire *wire, const char *bytes, size_t len, bool more, int32_t ms,
                         int64_t until) {
@@ -103,6 +107,8 @@ static ssize_t wire_writev(mongoc_stream_t *stream, mongoc_iovec_t *iov, size_t 
   struct wire *wire = wire_of(stream);
   const int64_t until = limit(wire->link, ms);
   ssize_t done = 0;
+  if (wire->fd < 0)
+    return not_connected(wire);
   wire->error = 0;
   for (size_t i = 0; i < n; i++) {
     ssize_t sent = send_all(wire, iov[i].iov_base, iov[i].iov_len, i + 1 < n, ms, until);
@@ -137,6 +143,8 @@ static ssize_t wire_readv(mongoc_stream_t *stream, mongoc_iovec_t *iov, size_t n
   struct wire *wire = wire_of(stream);
   const int64_t until = limit(wire->link, ms);
   size_t done = 0, at = 0;
+  if (wire->fd < 0)
+    return not_connected(wire);
   wire->error = errno = 0;
   for (size_t i = 0; i < n;) {
     if (at == iov[i].iov_len) {
@@ -170,7 +178,7 @@ static int wire_close(mongoc_stream_t *stream) {
 
 static void wire_destroy(mongoc_stream_t *stream) {
   wire_close(stream);
-  free(wire_of(stream));
+  bson_free(wire_of(stream));
 }
 
 static int wire_flush(mongoc_stream_t *stream) {
@@ -186,7 +194,7 @@ static int wire_setsockopt(mongoc_stream_t *stream, int level, int name, void *v
 /* A server that has something to say unasked has ended the connection, or is out of step. */
 static bool wire_is_closed(mongoc_stream_t *stream) {
   struct pollfd wanted = {.fd = wire_of(stream)->fd, .events = POLLIN};
-  return poll_until(&wanted, 1, 1) != 0;
+  return wanted.fd < 0 || poll_until(&wanted, 1, 1) != 0;
 }
 
 static bool wire_timed_out(mongoc_stream_t *stream) {
@@ -197,22 +205,26 @@ static bool wire_should_retry(mongoc_stream_t *stream) {
   return is_again(wire_of(stream)->error);
 }
 
-/* After the deadline every stream has failed, or the library would ask again until its own. */
+/* A stream that never was connected has failed at once; after the deadline all have, or the library
+ * would ask again until its own. */
 static ssize_t wire_poll(mongoc_stream_poll_t *streams, size_t n, int32_t ms) {
   struct pollfd wanted[polled_most];
+  int dead = 0;
   if (n == 0 || n > polled_most) {
     errno = EINVAL;
     return -1;
   }
   struct link *link = wire_of(streams[0].stream)->link;
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n; i++) {
     wanted[i] = (struct pollfd){.fd = wire_of(streams[i].stream)->fd,
                                 .events = (short)streams[i].events};
-  int ready = poll_until(wanted, n, limit(link, ms));
+    dead += wanted[i].fd < 0;
+  }
+  int ready = poll_until(wanted, n, limit(link, dead ? 0 : ms));
   const bool late = ready == 0 && clock_left_ms(link->deadline) == 0;
   for (size_t i = 0; i < n; i++)
-    streams[i].revents = late ? POLLERR : wanted[i].revents;
-  return late ? (ssize_t)n : ready;
+    streams[i].revents = late || wanted[i].fd < 0 ? POLLERR : wanted[i].revents;
+  return late ? (ssize_t)n : ready < 0 ? -1 : ready + dead;
 }
 
 static const mongoc_stream_t methods = {
@@ -239,17 +251,27 @@ static atomic_int *free_place(struct link *link) {
   return NULL;
 }
 
-static struct wire *new_wire(struct link *link, int fd) {
-  struct wire *wire = malloc(sizeof *wire);
-  if (!wire)
-    return NULL;
-  *wire = (struct wire){.stream = methods, .link = link, .place = free_place(link), .fd = fd};
-  if (!wire->place) {
-    free(wire);
-    return NULL;
+/* The first failure is told. */
+static void explain(struct link *link, const char *where, const char *why) {
+  if (!link->why[0])
+    snprintf(link->why, sizeof link->why, "%.100s: %.250s", where, why);
+}
+
+/* Memory is the library's matter, which ends the process without. @param fd  -1: it has failed */
+static mongoc_stream_t *new_wire(struct link *link, int fd) {
+  struct wire *wire = bson_malloc0(sizeof *wire);
+  *wire = (struct wire){.stream = methods, .link = link, .fd = fd};
+  if (fd < 0)
+    return &wire->stream;
+  wire->place = free_place(link);
+  if (wire->place) {
+    atomic_store(wire->place, fd);
+    return &wire->stream;
   }
-  atomic_store(wire->place, fd);
-  return wire;
+  close(fd);
+  wire->fd = -1;
+  explain(link, "servers", "there are too many");
+  return &wire->stream;
 }
 
 /* @param fd  receives the socket, or -1. @return 0, or an error number */
@@ -293,78 +315,81 @@ static int connect_number(const char *text, const char *port, int64_t until, int
   return error;
 }
 
-static void explain(bson_error_t *error, const char *where, const char *why) {
-  bson_set_error(error, MONGOC_ERROR_STREAM, MONGOC_ERROR_STREAM_CONNECT, "%s: %s", where, why);
-}
-
-static int connect_name(const mongoc_host_list_t *host, int64_t until, int *fd,
-                        bson_error_t *error) {
+static int connect_name(struct link *link, const mongoc_host_list_t *host, int64_t until) {
   struct addresses addresses;
   char port[16];
-  int failure = EHOSTUNREACH, sys_errno;
+  int fd = -1, sys_errno;
   snprintf(port, sizeof port, "%u", host->port);
   const char *why = resolve(host->host, until, &addresses, &sys_errno);
   if (why) {
-    explain(error, host->host_and_port, why);
-    return failure;
+    explain(link, host->host_and_port, why);
+    return -1;
   }
-  for (unsigned i = 0; i < addresses.n && *fd < 0; i++) {
+  for (unsigned i = 0; i < addresses.n && fd < 0; i++) {
     char words[128];
-    failure = connect_number(addresses.text[i], port, clock_slice(until, addresses.n - i), fd);
+    int failure = connect_number(addresses.text[i], port, clock_slice(until, addresses.n - i), &fd);
     if (failure != 0)
-      explain(error, host->host_and_port, strerror_r(failure, words, sizeof words));
+      explain(link, host->host_and_port, strerror_r(failure, words, sizeof words));
   }
-  return failure;
+  return fd;
 }
 
-static mongoc_stream_t *connect_host(struct link *link, const mongoc_host_list_t *host,
-                                     int64_t until, bson_error_t *error) {
+/* @return a socket; -1 */
+static int connect_host(struct link *link, const mongoc_host_list_t *host, int64_t until) {
   int fd = -1;
-  if (host->family == AF_UNIX) {
-    char words[128];
-    int failure = connect_unix(host->host, until, &fd);
-    if (failure != 0)
-      explain(error, host->host, strerror_r(failure, words, sizeof words));
-  } else {
-    connect_name(host, until, &fd, error);
-  }
-  if (fd < 0)
-    return NULL;
-  struct wire *wire = new_wire(link, fd);
-  if (wire)
-    return &wire->stream;
-  close(fd);
-  explain(error, host->host_and_port, "no memory for one more server");
-  return NULL;
+  char words[128];
+  if (host->family != AF_UNIX)
+    return connect_name(link, host, until);
+  int failure = connect_unix(host->host, until, &fd);
+  if (failure != 0)
+    explain(link, host->host, strerror_r(failure, words, sizeof words));
+  return fd;
 }
 
-/* A certificate that does not fit is for somebody to mend, while a handshake that breaks passes. */
-static mongoc_stream_t *add_tls(struct link *link, mongoc_stream_t *plain, const char *name,
-                                int64_t until, bson_error_t *error) {
+/* A certificate that does not fit is for somebody to mend, while a handshake that breaks passes.
+ * @return a stream that has failed, when that is so */
+static mongoc_stream_t *add_tls(struct link *link, mongoc_stream_t *plain,
+                                const mongoc_host_list_t *host, int64_t until) {
   mongoc_ssl_opt_t options = link->server->tls;
-  mongoc_stream_t *stream = mongoc_stream_tls_new_with_hostname(plain, name, &options, 1);
+  bson_error_t error = {0};
+  mongoc_stream_t *stream = mongoc_stream_tls_new_with_hostname(plain, host->host, &options, 1);
   if (!stream) {
     mongoc_stream_destroy(plain);
     link->refused = true;
-    explain(error, name, "the files of TLS in uri cannot be used");
-    return NULL;
+    explain(link, host->host_and_port, "the files of TLS in uri cannot be used");
+    return new_wire(link, -1);
   }
-  if (mongoc_stream_tls_handshake_block(stream, name, clock_left_ms(until), error))
+  if (mongoc_stream_tls_handshake_block(stream, host->host, clock_left_ms(until), &error))
     return stream;
   link->refused |= !link->lost && clock_left_ms(until) != 0;
+  explain(link, host->host_and_port, error.message);
   mongoc_stream_destroy(stream);
-  return NULL;
+  return new_wire(link, -1);
 }
 
+/* Hosts of a set are connected to one after the other, and one that is silent leaves time for the
+ * others, of which not all need be in @p uri. */
+static unsigned count_shares(const mongoc_uri_t *uri, const struct link *link) {
+  unsigned n = 0;
+  for (const mongoc_host_list_t *host = mongoc_uri_get_hosts(uri); host; host = host->next)
+    n++;
+  for (size_t i = 0; i < link_sockets_most; i++)
+    n += atomic_load(&link->sockets[i]) >= 0;
+  return n;
+}
+
+/* What cannot be connected is a stream all the same: over none, the library waits for itself, for
+ * ever, when it has heard of the host from another one. */
 mongoc_stream_t *mongo_wire_open(const mongoc_uri_t *uri, const mongoc_host_list_t *host,
                                  void *link_, bson_error_t *error) {
   struct link *link = link_;
+  (void)error;
   const int32_t ms = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 10000);
-  const int64_t until = limit(link, ms);
-  mongoc_stream_t *stream = connect_host(link, host, until, error);
-  if (!stream)
-    link->lost = true;
-  if (stream && host->family != AF_UNIX && mongoc_uri_get_tls(uri))
-    stream = add_tls(link, stream, host->host, until, error);
-  return stream ? mongo_guard_new(stream, &link->garbled) : NULL;
+  const int64_t until = clock_slice(limit(link, ms), count_shares(uri, link));
+  const int fd = connect_host(link, host, until);
+  link->lost |= fd < 0;
+  mongoc_stream_t *stream = new_wire(link, fd);
+  if (fd >= 0 && host->family != AF_UNIX && mongoc_uri_get_tls(uri))
+    stream = add_tls(link, stream, host, until);
+  return mongo_guard_new(stream, &link->garbled);
 }

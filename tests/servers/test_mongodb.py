@@ -11,10 +11,11 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import bson  # noqa: E402
 from asker import Asker  # noqa: E402
 from bson import Code, Date, Int64, Oid, Regex  # noqa: E402
 from mongotest import ALIAS, ENTRIES, KEY, VALUE, Bench, expect, pairs_file, users  # noqa: E402
-from tap import check, run, same  # noqa: E402
+from tap import check, missing, run, same  # noqa: E402
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "plugins/mongodb/mongodb_table.5"
 
@@ -45,6 +46,20 @@ ODD = [
 ]
 ODD += [{"address": f"many{n}", "goto": [f"v{i}" for i in range(n)]} for n in (10, 11, 100, 101)]
 ODD += [{"address": "apart", "goto": f"v{i}"} for i in range(150)]
+
+
+# What MongoDB's own client for Python, which has nothing of ours, makes of the emulated server.
+OTHER_CLIENT = """
+import sys
+import bson
+import pymongo
+with pymongo.MongoClient(sys.argv[1], serverSelectionTimeoutMS=5000) as client:
+    users = client.mail.users
+    print(users.find_one({"address": "user7@d7.example"}, {"_id": 0})["goto"])
+    print(sum(1 for _ in users.find({"active": 1})))
+    for document in bson.decode_all(sys.stdin.buffer.read()):
+        sys.stdout.write(bson.BSON.encode(document).hex() + "\\n")
+"""
 
 
 class Mongodb:
@@ -351,6 +366,21 @@ class Mongodb:
         with Asker() as asker:
             asker.must_open(self._bench.spec(uri, ALIAS, password_file=right))
             check(any("password_file" in text for _, text in asker.events()), "nothing is told")
+
+    def another_client(self):
+        """The emulated server is one to a client that was not made for it."""
+        python = "/usr/bin/python3"  # Debian's, as its packages are
+        if subprocess.run([python, "-c", "import pymongo"], check=False,
+                          capture_output=True).returncode != 0:
+            raise missing("there is no pymongo")
+        document = bson.encode({"a": "zoë", "b": [1, Int64(2), 2.5, None, True, {"c": Date(5)}],
+                                "d": Oid(b"x" * 12), "e": b"12"})
+        with self._bench.server(user="dictum", password="right") as server:
+            uri = f"mongodb://dictum:right@{server.hosts}/?authMechanism=SCRAM-SHA-256"
+            done = subprocess.run([python, "-B", "-c", OTHER_CLIENT, uri], input=document,
+                                  capture_output=True, check=False, cwd=self._bench.home)
+        same((done.stdout.decode().split(), done.stderr.decode()),
+             (["box7@mail.example", str(ENTRIES - ENTRIES // 10), document.hex()], ""), "output")
 
     # ---- errors --------------------------------------------------------------------------------
 

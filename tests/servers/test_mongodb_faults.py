@@ -389,6 +389,35 @@ class Faults:
             for server in servers:
                 server.stop()
 
+    def silent_member(self):
+        """One that does not even connect, and one that hangs: they take a part of the time, and not
+        all of it."""
+        def ask(*hosts):
+            for seeds in (hosts, hosts[::-1], hosts[:1]):
+                answer = self._bench.ask(f"mongodb://{','.join(seeds)}/?replicaSet=rs", ALIAS, KEY,
+                                         ms=3000, result_attribute="goto")
+                expect(answer, "ok", VALUE, f"{seeds}")
+                within(answer, 3000)
+
+        with self._bench.server() as server, self._bench.server() as other, \
+                socket.socket() as deaf:
+            deaf.bind(("127.0.0.1", 0))
+            deaf.listen(0)
+            fill = [socket.socket() for _ in range(4)]
+            for one in fill:
+                one.setblocking(False)
+                one.connect_ex(deaf.getsockname())
+            for silent in (f"127.0.0.1:{deaf.getsockname()[1]}", other.hosts):
+                server.plan["more"] = {"setName": "rs", "hosts": [silent, server.hosts],
+                                       "setVersion": 1, "me": server.hosts,
+                                       "primary": server.hosts}
+                server.restart()
+                other.hang()
+                ask(server.hosts, silent)
+                other.resume()
+            for one in fill:
+                one.close()
+
     # ---- connections ---------------------------------------------------------------------------
 
     def connections_are_few(self):
@@ -472,7 +501,7 @@ class Faults:
     # ---- the process ---------------------------------------------------------------------------
 
     def process(self):
-        """Signals stay as they are, and no thread is started."""
+        """Signals stay as they are, no thread is started, and nothing is left in shared memory."""
         with Asker() as asker:
             folder = pathlib.Path(f"/proc/{asker.process.pid}")
 
@@ -486,6 +515,8 @@ class Faults:
             asker.must_open(self._spec())
             expect(asker.get(KEY), "ok", VALUE)
             same(state(), before, "signals and threads")
+            left = pathlib.Path(f"/dev/shm/mongoc-{asker.process.pid}")
+            check(not left.exists(), f"there is {left}")
 
 
 def main():
