@@ -270,6 +270,7 @@ static mongoc_stream_t *new_wire(struct link *link, int fd) {
   }
   close(fd);
   wire->fd = -1;
+  link->lost = true;
   explain(link, "servers", "there are too many");
   return &wire->stream;
 }
@@ -385,7 +386,7 @@ mongoc_stream_t *mongo_wire_open(const mongoc_uri_t *uri, const mongoc_host_list
   struct link *link = link_;
   (void)error;
   const int32_t ms = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, 10000);
-  const int64_t until = clock_slice(limit(link, ms), count_shares(uri, link));
+  const int64_t until = clock_slice(limit(link, ms > 0 ? ms : -1), count_shares(uri, link));
   const int fd = connect_host(link, host, until);
   link->lost |= fd < 0;
   mongoc_stream_t *stream = new_wire(link, fd);
