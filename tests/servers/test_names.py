@@ -24,6 +24,8 @@ TABLES = {
     "mysql": "hosts = inet:@:1\nuser = x\ndbname = x\nquery = SELECT '%s'\n",
     "ldap": "server_host = ldap://@:1\nsearch_base = dc=x\nquery_filter = (cn=%s)\n"
             "result_attribute = mail\nbind = no\n",
+    "mongodb": "uri = mongodb://@:1\ndbname = x\ncollection = x\n"
+               'query_filter = {"a": "%s"}\nresult_attribute = b\n',
 }
 
 
@@ -56,7 +58,7 @@ def ask_in_vain(bench, spec):
     """In a process of its own, and three times in one that lasts."""
     done = within(LIMIT, spec, lambda: bench.dictum("get", "--timeout", f"{LIMIT * 1000:.0f}ms", spec, "a"))
     same(done[0], RETRY, done[2])
-    check("timed out" in done[2] or "TIMEOUT" in done[2], done[2])
+    check(any(words in done[2] for words in ("timed out", "TIMEOUT", "in time")), done[2])
     with bench.session(spec, "--timeout", f"{LIMIT * 1000:.0f}ms") as session:
         for _ in range(3):
             answer = within(LIMIT, spec, lambda: session.ask("a"))
