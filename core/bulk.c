@@ -110,6 +110,8 @@ static uint64_t number_of_line(const struct record *record) {
 
 dictum_status bulk_add(struct bulk *bulk, const dictum_entry *entry, dictum_dup dup,
                        dictum_error *err) {
+  if (entry->keylen > sorter_longest || entry->valuelen > sorter_longest)
+    return error_set(err, DICTUM_INVALID, 0, "entry is too long");
   dictum_status status = sorter_add(bulk->sorter, number_of(bulk, entry->key, entry->keylen), entry,
                                     dup, err);
   if (status != DICTUM_OK)

@@ -21,8 +21,8 @@ struct bulk_plan {
 struct bulk *bulk_new(const struct bulk_plan *plan, const char *folder);
 void bulk_free(struct bulk *bulk);
 
-/** Copies one entry. @return OK; INVALID for one of 4 GiB or more; CONFIG, RETRY when there is no
- * room for a temporary file; NOMEM. */
+/** Copies one entry. @return OK; INVALID for a key or value of 2 GiB or more; CONFIG, RETRY when
+ * there is no room for a temporary file; NOMEM. */
 dictum_status bulk_add(struct bulk *bulk, const dictum_entry *entry, dictum_dup dup,
                        dictum_error *err);
 

@@ -239,8 +239,6 @@ static dictum_status spill(struct sorter *sorter, dictum_error *err) {
 dictum_status sorter_add(struct sorter *sorter, uint64_t order, const dictum_entry *entry,
                          dictum_dup dup, dictum_error *err) {
   static const uint64_t last_line = (UINT64_C(1) << 62) - 1;
-  if (entry->keylen > UINT32_MAX / 2 || entry->valuelen > UINT32_MAX / 2)
-    return error_set(err, DICTUM_INVALID, 0, "entry is too long");
   size_t size = sizeof(struct record) + entry->keylen + entry->valuelen;
   dictum_status status = is_full(sorter, size) ? spill(sorter, err) : DICTUM_OK;
   if (status != DICTUM_OK)

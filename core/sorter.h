@@ -7,6 +7,8 @@
 
 struct sorter;
 
+enum { sorter_longest = INT32_MAX };
+
 /** @param prefix  numbers are sort_number_of() the keys
  * @param memory  bytes of records from which on they go to a temporary file; a single one may be
  *                larger. Their merge takes an eighth of it
@@ -15,8 +17,8 @@ struct sorter;
 struct sorter *sorter_new(bool prefix, size_t memory, const char *folder);
 void sorter_free(struct sorter *sorter);
 
-/** Copies a record. @return OK; INVALID for one of 4 GiB or more; CONFIG, RETRY as tempfile.h;
- * NOMEM. */
+/** Copies a record, of which neither key nor value exceeds sorter_longest.
+ * @return OK; CONFIG, RETRY as tempfile.h; NOMEM. */
 dictum_status sorter_add(struct sorter *sorter, uint64_t order, const dictum_entry *entry,
                          dictum_dup dup, dictum_error *err);
 
