@@ -116,7 +116,7 @@ def cases():
         if "changed while" not in name:
             yield f"little memory: {name}", lambda case=case: with_little_memory(case)
     yield f"little memory: random command lines, seed {SEED}", \
-        lambda: with_little_memory(lambda: test_switches.random_cases(SEED, 300, 60))
+        lambda: with_little_memory(lambda: test_switches.random_cases(SEED, range(300), 60))
     for kind in ("hash", "btree"):
         for way in WAYS:
             yield f"{kind}: {SHAPES} shapes by {way}, seed {SEED}", \
