@@ -246,6 +246,9 @@ static void shake_hands(void *job) {
     events = mysql_real_connect_cont(
         &done, my, maria_connect_wait(my, events, handshake->deadline, &handshake->late));
   }
+  /* The library may have left it waiting when TLS was agreed upon. */
+  if (done)
+    prepare_socket(mysql_get_socket(my));
   handshake->done = done != NULL;
 }
 
