@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""sqltest.py - what tests of pgsql and mysql tables share: a folder with settings files, and a
-program that asks."""
+"""sqltest.py - what tests of pgsql, mysql and mongodb tables share: a folder with settings files,
+and a program that asks."""
 
 import pathlib
 import shutil

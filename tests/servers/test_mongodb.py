@@ -14,7 +14,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import bson  # noqa: E402
 from asker import Asker  # noqa: E402
 from bson import Code, Date, Int64, Oid, Regex  # noqa: E402
-from mongotest import ALIAS, ENTRIES, KEY, VALUE, Bench, expect, pairs_file, users  # noqa: E402
+from mongotest import ALIAS, ENTRIES, KEY, VALUE, Bench, pairs_file, users  # noqa: E402
+from sqltest import expect  # noqa: E402
 from tap import check, missing, run, same  # noqa: E402
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "plugins/mongodb/mongodb_table.5"

@@ -15,8 +15,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from asker import Asker  # noqa: E402
 from mongod import SHAPES  # noqa: E402
-from mongotest import (ALIAS, KEY, VALUE, Bench, eventually, expect, pairs_file,  # noqa: E402
-                       within)
+from mongotest import ALIAS, KEY, VALUE, Bench, pairs_file  # noqa: E402
+from sqltest import eventually, expect, within  # noqa: E402
 from tap import ask_in_threads, check, require, run, same  # noqa: E402
 
 SEED = int(os.environ.get("MONGODB_SEED", random.randrange(1 << 32)))
