@@ -77,6 +77,31 @@ void asking_failed_key(struct asking *asking, size_t i, dictum_status status, co
   va_end(args);
 }
 
+bool asking_admits(struct asking *asking, size_t i, const struct domains *domains) {
+  const struct address key = address_of(asking->keys[i].p, asking->keys[i].n);
+  dictum_error why = DICTUM_ERROR_INIT;
+  dictum_status status = domains_match(domains, asking->call, &key, &why);
+  if (status == DICTUM_NOTFOUND)
+    asking_absent(asking, i);
+  else if (status != DICTUM_OK)
+    asking_failed(asking, i, status, why.sys_errno, "%s", why.what);
+  return status == DICTUM_OK;
+}
+
+void asking_answered(struct asking *asking, size_t i, const struct values *values,
+                     dictum_status status) {
+  const dictum_key *key = &asking->keys[i];
+  if (status == DICTUM_RETRY)
+    asking_failed_key(asking, i, status, "%s: Expansion limit exceeded for key: '%.*s'",
+                      values->label, values_shown(key), key->p);
+  else if (status != DICTUM_OK)
+    asking_failed(asking, i, status, 0, "out of memory");
+  else if (values->out->len > 0)
+    asking_found(asking, i, values->out->data, values->out->len);
+  else
+    asking_absent(asking, i);
+}
+
 dictum_status asking_status(const struct asking *asking) {
   if (!asking->batch)
     return asking->only;

@@ -5,8 +5,8 @@
 #ifndef DICTUM_PLUGINS_ASKING_H
 #define DICTUM_PLUGINS_ASKING_H
 
-#include <dictum_plugin.h>
-#include <stdbool.h>
+#include "domains.h"
+#include "values.h"
 
 struct asking {
   const dictum_host *host;
@@ -29,6 +29,10 @@ struct asking asking_one(const dictum_host *host, const dictum_call *call, const
 struct asking asking_many(const dictum_host *host, const dictum_call *call, const dictum_key *keys,
                           size_t n, dictum_sink *sink, dictum_error *err);
 
+/** Is the server to be asked for key @p i, as the table is only asked for @p domains? Else the key
+ * gets its answer. */
+bool asking_admits(struct asking *asking, size_t i, const struct domains *domains);
+
 void asking_found(struct asking *asking, size_t i, const char *value, size_t len);
 void asking_absent(struct asking *asking, size_t i);
 /** Key @p i cannot be answered. The first text is the one that is kept. */
@@ -44,6 +48,10 @@ void asking_failed_key(struct asking *asking, size_t i, dictum_status status, co
     __attribute__((format(printf, 4, 5)))
 #endif
     ;
+/** Answers key @p i by the values that were added for it.
+ * @param status  what values_add() answered last; OK when there are none */
+void asking_answered(struct asking *asking, size_t i, const struct values *values,
+                     dictum_status status);
 /** The status of the whole call. A server that answered any key is one that answers. */
 dictum_status asking_status(const struct asking *asking);
 

@@ -25,10 +25,6 @@ struct question {
   struct values values;
 };
 
-static const dictum_key *key_of(const struct question *question) {
-  return &question->inquiry->asking.keys[question->key];
-}
-
 static bool is_late(const struct inquiry *inquiry) {
   return clock_left_ms(inquiry->asking.call->deadline_ns) == 0;
 }
@@ -51,31 +47,15 @@ static void fail(struct question *question, dictum_status status, const char *wh
                   why, behind);
 }
 
-static enum outcome fail_memory(struct question *question) {
-  asking_failed(&question->inquiry->asking, question->key, DICTUM_NOMEM, ENOMEM, "out of memory");
-  return ANSWERED;
-}
-
 static enum outcome fail_long_key(struct question *question) {
   asking_failed_key(&question->inquiry->asking, question->key, DICTUM_INVALID,
                     "%s: a key that is too long", question->inquiry->table->label);
   return ANSWERED;
 }
 
-static enum outcome fail_limit(struct question *question) {
-  const dictum_key *key = key_of(question);
-  asking_failed_key(&question->inquiry->asking, question->key, DICTUM_RETRY,
-                    "%s: Expansion limit exceeded for key: '%.*s'", question->inquiry->table->label,
-                    values_shown(key), key->p);
-  return ANSWERED;
-}
-
-static enum outcome answer_value(struct question *question) {
-  struct inquiry *inquiry = question->inquiry;
-  if (inquiry->value.len > 0)
-    asking_found(&inquiry->asking, question->key, inquiry->value.data, inquiry->value.len);
-  else
-    asking_absent(&inquiry->asking, question->key);
+/* @param status  OK: there are no more values; else why none was added */
+static enum outcome answer_values(struct question *question, dictum_status status) {
+  asking_answered(&question->inquiry->asking, question->key, &question->values, status);
   return ANSWERED;
 }
 
@@ -123,16 +103,16 @@ static enum outcome take_documents(struct question *question, struct cursor *cur
     case ANSWER_OK:
       break;
     case ANSWER_TOO_MANY:
-      return fail_limit(question);
+      return answer_values(question, DICTUM_RETRY);
     case ANSWER_NOMEM:
-      return fail_memory(question);
+      return answer_values(question, DICTUM_NOMEM);
     case ANSWER_MALFORMED:
       return fail_garbled(question);
     }
   }
   if (step == CURSOR_FAILED)
     return take_error(question, error);
-  return step == CURSOR_END ? answer_value(question) : fail_garbled(question);
+  return step == CURSOR_END ? answer_values(question, DICTUM_OK) : fail_garbled(question);
 }
 
 /* The server is told of the time limit, too. */
@@ -181,7 +161,7 @@ static enum outcome ask_key(struct inquiry *inquiry, struct link *link, size_t k
     outcome = fail_long_key(&question);
     break;
   case FILTER_NOMEM:
-    outcome = fail_memory(&question);
+    outcome = answer_values(&question, DICTUM_NOMEM);
     break;
   }
   bson_destroy(&filter);

@@ -160,51 +160,32 @@ static dictum_status table_open(const dictum_host *host, const dictum_open_args 
 
 /* ---- lookup --------------------------------------------------------------------------------- */
 
-/* Is the server to be asked for key @p i? Else it has its answer. */
-static bool is_open(struct inquiry *inquiry, size_t i) {
-  struct asking *asking = &inquiry->asking;
-  const struct address key = address_of(asking->keys[i].p, asking->keys[i].n);
-  dictum_error why = DICTUM_ERROR_INIT;
-  dictum_status status = domains_match(inquiry->table->domains, asking->call, &key, &why);
-  if (status == DICTUM_NOTFOUND)
-    asking_absent(asking, i);
-  else if (status != DICTUM_OK)
-    asking_failed(asking, i, status, why.sys_errno, "%s", why.what);
-  return status == DICTUM_OK;
-}
-
-/* @param places  has room for all keys */
-static dictum_status ask(struct inquiry *inquiry, size_t *places) {
-  size_t open = 0;
-  for (size_t i = 0; i < inquiry->asking.n; i++)
-    if (is_open(inquiry, i))
-      places[open++] = i;
-  dictum_status status = open > 0 ? mongo_ask_server(inquiry, places, open) : DICTUM_OK;
-  text_free(&inquiry->value);
-  return status == DICTUM_OK ? asking_status(&inquiry->asking) : status;
+/* The server is asked for what is open; the other keys have their answer before. */
+static dictum_status answer(struct table *table, struct asking asking) {
+  struct inquiry inquiry = {.table = table, .asking = asking};
+  size_t *open = reallocarray(NULL, asking.n, sizeof *open), n = 0;
+  if (!open)
+    return nomem(table->host, asking.err);
+  for (size_t i = 0; i < asking.n; i++)
+    if (asking_admits(&inquiry.asking, i, table->domains))
+      open[n++] = i;
+  dictum_status status = n > 0 ? mongo_ask_server(&inquiry, open, n) : DICTUM_OK;
+  free(open);
+  text_free(&inquiry.value);
+  return status == DICTUM_OK ? asking_status(&inquiry.asking) : status;
 }
 
 static dictum_status table_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                   dictum_sink *sink, dictum_error *err) {
   struct table *table = self;
   const dictum_key one = {key, len};
-  size_t place;
-  struct inquiry inquiry = {.table = table,
-                            .asking = asking_one(table->host, call, &one, sink, err)};
-  return ask(&inquiry, &place);
+  return answer(table, asking_one(table->host, call, &one, sink, err));
 }
 
 static dictum_status table_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                        size_t n, dictum_sink *sink, dictum_error *err) {
   struct table *table = self;
-  size_t *places = reallocarray(NULL, n, sizeof *places);
-  if (!places)
-    return nomem(table->host, err);
-  struct inquiry inquiry = {.table = table,
-                            .asking = asking_many(table->host, call, keys, n, sink, err)};
-  dictum_status status = ask(&inquiry, places);
-  free(places);
-  return status;
+  return answer(table, asking_many(table->host, call, keys, n, sink, err));
 }
 
 /* ---- the type ------------------------------------------------------------------------------- */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "table.h"
-#include "values.h"
 
 /* An SQL NULL is a value without text. Others end at a NUL byte.
  * @return OK; RETRY for more than the limit; NOMEM */
@@ -18,8 +17,7 @@ static dictum_status join_rows(struct values *values, MYSQL_RES *result) {
 }
 
 void maria_answer_rows(struct inquiry *inquiry, size_t i, MYSQL_RES *result) {
-  struct asking *asking = &inquiry->asking;
-  const dictum_key *whole = &asking->keys[i];
+  const dictum_key *whole = &inquiry->asking.keys[i];
   const struct address key = address_of(whole->p, whole->n);
   const struct table *table = inquiry->table;
   struct values values = {.host = table->host,
@@ -31,13 +29,5 @@ void maria_answer_rows(struct inquiry *inquiry, size_t i, MYSQL_RES *result) {
                           .out = &inquiry->value};
   text_clear(&inquiry->value);
   dictum_status status = join_rows(&values, result);
-  if (status == DICTUM_RETRY)
-    asking_failed_key(asking, i, DICTUM_RETRY, "%s: Expansion limit exceeded for key: '%.*s'",
-                      table->label, values_shown(whole), whole->p);
-  else if (status != DICTUM_OK)
-    asking_failed(asking, i, status, 0, "out of memory");
-  else if (inquiry->value.len > 0)
-    asking_found(asking, i, inquiry->value.data, inquiry->value.len);
-  else
-    asking_absent(asking, i);
+  asking_answered(&inquiry->asking, i, &values, status);
 }

@@ -30,15 +30,15 @@ static enum script_way first_way(const struct script *script) {
   if (script->n == 1)
     return WAY_APART;
   bool joinable = !script->spelled && script->n >= worth_a_probe &&
-                  statement_joined(script->asking->table->statement) &&
+                  statement_joined(script->inquiry->table->statement) &&
                   PQclientEncoding(script->conn->link) == pg_char_to_encoding("UTF8");
   return joinable ? WAY_PROBE : WAY_TOGETHER;
 }
 
 /* From the quickest way to the one that takes most, until each key has its answer. */
 static enum script_outcome ask_chunk(struct script *script) {
-  struct asking *asking = script->asking;
-  struct table *table = asking->table;
+  struct inquiry *inquiry = script->inquiry;
+  struct table *table = inquiry->table;
   const char *bound = statement_bound(table->statement);
   if (is_misread(table, script->conn->link)) {
     script->status = DICTUM_CONFIG;
@@ -51,7 +51,7 @@ static enum script_outcome ask_chunk(struct script *script) {
   script->spelled = spelled;
   script->way = first_way(script);
   for (;;) {
-    const size_t nfailed = asking->nfailed;
+    const size_t nfailed = inquiry->nfailed;
     enum script_outcome outcome = script_run(script);
     if (outcome == SCRIPT_DONE && script->spelled && !spelled && !script->is_syntax)
       atomic_store_explicit(&table->spell, true, memory_order_relaxed);
@@ -61,7 +61,7 @@ static enum script_outcome ask_chunk(struct script *script) {
     }
     if (outcome != SCRIPT_AGAIN)
       return outcome;
-    asking->nfailed = nfailed;
+    inquiry->nfailed = nfailed;
     if (script->way > WAY_TOGETHER)
       script->way = WAY_TOGETHER;
     else if (script->is_syntax && !script->spelled)
@@ -71,29 +71,29 @@ static enum script_outcome ask_chunk(struct script *script) {
   }
 }
 
-static dictum_status tell_lost(const struct asking *asking, const struct script *script) {
+static dictum_status tell_lost(const struct inquiry *inquiry, const struct script *script) {
   const bool silent = !script->why[0];
-  return asking->table->host->fail(asking->err, DICTUM_RETRY, silent ? ETIMEDOUT : 0,
-                                   "pgsql query failed: server %s: %s", script->conn->host->label,
-                                   silent ? "no answer in time" : script->why);
+  return inquiry->table->host->fail(inquiry->asking.err, DICTUM_RETRY, silent ? ETIMEDOUT : 0,
+                                    "pgsql query failed: server %s: %s", script->conn->host->label,
+                                    silent ? "no answer in time" : script->why);
 }
 
 /* What is left of the connection after a chunk. *conn becomes NULL when nothing is.
  * @return OK: go on; else why not */
 static dictum_status settle(struct script *script, enum script_outcome outcome, bool *renewed,
                             struct hostpool_conn **conn) {
-  struct asking *asking = script->asking;
-  struct hostpool *pool = pool_connections(asking->table->pool);
+  const struct inquiry *inquiry = script->inquiry;
+  struct hostpool *pool = pool_connections(inquiry->table->pool);
   if (outcome == SCRIPT_DONE && !script->wants_host)
     return DICTUM_OK;
   dictum_status status = DICTUM_OK;
   bool stale = outcome == SCRIPT_LOST && (*conn)->reused && !*renewed;
   if (outcome == SCRIPT_FAILED)
-    status = asking->table->host->fail(asking->err, script->status, 0,
-                                       "pgsql query failed: server %s: %s", (*conn)->host->label,
-                                       script->why);
+    status = inquiry->table->host->fail(inquiry->asking.err, script->status, 0,
+                                        "pgsql query failed: server %s: %s", (*conn)->host->label,
+                                        script->why);
   else if (outcome != SCRIPT_DONE && !stale)
-    status = tell_lost(asking, script);
+    status = tell_lost(inquiry, script);
   *renewed |= stale;
   if (outcome == SCRIPT_FAILED)
     hostpool_drop(pool, *conn);
@@ -103,8 +103,9 @@ static dictum_status settle(struct script *script, enum script_outcome outcome, 
   return status;
 }
 
-dictum_status ask_server(struct asking *asking, const size_t *open, size_t n) {
-  struct hostpool *pool = pool_connections(asking->table->pool);
+dictum_status ask_server(struct inquiry *inquiry, const size_t *open, size_t n) {
+  struct hostpool *pool = pool_connections(inquiry->table->pool);
+  struct asking *asking = &inquiry->asking;
   struct hostpool_conn *conn = NULL;
   bool renewed = false;
   dictum_status status = DICTUM_OK;
@@ -112,7 +113,7 @@ dictum_status ask_server(struct asking *asking, const size_t *open, size_t n) {
     if (!conn &&
         (status = hostpool_take(pool, asking->call->deadline_ns, &conn, asking->err)) != DICTUM_OK)
       return status;
-    struct script script = {.asking = asking, .conn = conn, .open = open + done};
+    struct script script = {.inquiry = inquiry, .conn = conn, .open = open + done};
     script.n = chunk_size(asking, open + done, n - done);
     enum script_outcome outcome = ask_chunk(&script);
     status = settle(&script, outcome, &renewed, &conn);

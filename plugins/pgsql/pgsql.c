@@ -162,55 +162,47 @@ static dictum_status pgsql_open(const dictum_host *host, const dictum_open_args 
 /* ---- lookup --------------------------------------------------------------------------------- */
 
 /* Is the server to be asked for key @p i? Else it has its answer. */
-static bool is_open(struct asking *asking, size_t i) {
-  const struct table *table = asking->table;
-  const struct address key = address_of(asking->keys[i].p, asking->keys[i].n);
-  dictum_error why = DICTUM_ERROR_INIT;
-  dictum_status status = domains_match(table->domains, asking->call, &key, &why);
-  if (status == DICTUM_OK && statement_suits(table->statement, &key))
+static bool is_open(struct inquiry *inquiry, size_t i) {
+  const dictum_key *whole = &inquiry->asking.keys[i];
+  const struct address key = address_of(whole->p, whole->n);
+  if (!asking_admits(&inquiry->asking, i, inquiry->table->domains))
+    return false;
+  if (statement_suits(inquiry->table->statement, &key))
     return true;
-  if (status == DICTUM_OK || status == DICTUM_NOTFOUND)
-    asking_answer(asking, i, DICTUM_NOTFOUND, NULL, 0);
-  else
-    asking_fail(asking, i, false, status, "%s", why.what);
+  asking_absent(&inquiry->asking, i);
   return false;
 }
 
-/* @return other than OK when keys are left without an answer, or when the server failed for all
- * that it was asked for */
-static dictum_status ask(struct asking *asking, size_t *places) {
-  size_t open = 0;
-  for (size_t i = 0; i < asking->n; i++)
-    if (is_open(asking, i))
-      places[open++] = i;
-  dictum_status status = open > 0 ? ask_server(asking, places, open) : DICTUM_OK;
-  text_free(&asking->value);
-  if (status == DICTUM_OK && open > 0 && asking->nfailed == open)
-    status = asking->worst;
-  return status;
+/* The server is asked for what is open; the other keys have their answer before.
+ * @return other than OK when keys of a batch are left without an answer, or when the server failed
+ * for all that it was asked for */
+static dictum_status answer(struct table *table, struct asking asking) {
+  struct inquiry inquiry = {.table = table, .asking = asking};
+  size_t *open = reallocarray(NULL, asking.n, sizeof *open), n = 0;
+  if (!open)
+    return nomem(table->host, asking.err);
+  for (size_t i = 0; i < asking.n; i++)
+    if (is_open(&inquiry, i))
+      open[n++] = i;
+  dictum_status status = n > 0 ? ask_server(&inquiry, open, n) : DICTUM_OK;
+  free(open);
+  text_free(&inquiry.value);
+  if (status == DICTUM_OK && n > 0 && inquiry.nfailed == n)
+    status = inquiry.failure;
+  return status == DICTUM_OK && !asking.batch ? inquiry.asking.only : status;
 }
 
 static dictum_status pgsql_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                   dictum_sink *sink, dictum_error *err) {
+  struct table *table = self;
   const dictum_key one = {key, len};
-  size_t place;
-  struct asking asking = {
-      .table = self, .call = call, .keys = &one, .n = 1, .sink = sink, .err = err};
-  dictum_status status = ask(&asking, &place);
-  return status == DICTUM_OK ? asking.only : status;
+  return answer(table, asking_one(table->host, call, &one, sink, err));
 }
 
 static dictum_status pgsql_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                        size_t n, dictum_sink *sink, dictum_error *err) {
   struct table *table = self;
-  size_t *places = reallocarray(NULL, n, sizeof *places);
-  if (!places)
-    return nomem(table->host, err);
-  struct asking asking = {
-      .table = table, .call = call, .keys = keys, .n = n, .sink = sink, .batch = true, .err = err};
-  dictum_status status = ask(&asking, places);
-  free(places);
-  return status;
+  return answer(table, asking_many(table->host, call, keys, n, sink, err));
 }
 
 /* ---- the type ------------------------------------------------------------------------------- */

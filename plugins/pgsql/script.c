@@ -79,7 +79,7 @@ static size_t count_commands(const struct run *run) {
 /* ---- sending -------------------------------------------------------------------------------- */
 
 static int send_key(struct run *run, size_t key) {
-  const struct statement *statement = run->script->asking->table->statement;
+  const struct statement *statement = run->script->inquiry->table->statement;
   const char *text = run->texts.data + run->offsets[key];
   if (run->script->spelled)
     return PQsendQueryParams(run->pg, text, 0, NULL, NULL, NULL, NULL, 0);
@@ -108,7 +108,7 @@ static bool append_element(struct text *out, const char *value) {
 static bool append_array(struct run *run, struct text *out, size_t param) {
   bool done = text_append(out, "{", 1);
   for (size_t key = 0; key < run->n && done; key++) {
-    statement_point(run->script->asking->table->statement, run->texts.data + run->offsets[key],
+    statement_point(run->script->inquiry->table->statement, run->texts.data + run->offsets[key],
                     run->values);
     done = append_element(out, run->values[param]);
   }
@@ -118,7 +118,7 @@ static bool append_array(struct run *run, struct text *out, size_t param) {
 }
 
 static int send_joined(struct run *run) {
-  const struct statement *statement = run->script->asking->table->statement;
+  const struct statement *statement = run->script->inquiry->table->statement;
   const size_t n = statement_nparams(statement);
   struct text arrays = {0};
   bool done = true;
@@ -142,7 +142,7 @@ static int send_command(struct run *run, struct command command) {
     return PQsendQueryParams(run->pg, "SELECT set_config('statement_timeout', $1, true)", 1, NULL,
                              &limit, NULL, NULL, 0);
   case COMMAND_PREPARE:
-    return PQsendPrepare(run->pg, "", statement_bound(run->script->asking->table->statement), 0,
+    return PQsendPrepare(run->pg, "", statement_bound(run->script->inquiry->table->statement), 0,
                          NULL);
   case COMMAND_DESCRIBE:
     return PQsendDescribePrepared(run->pg, "");
@@ -185,10 +185,23 @@ static void fail_all(struct run *run, dictum_status status, const char *message)
   remember(run->script, message);
 }
 
+/* What a function in the database raises is about what it was asked. */
+static void fail_key(struct script *script, size_t place, dictum_status status, const char *state,
+                     const char *message) {
+  struct asking *asking = &script->inquiry->asking;
+  const char *label = script->conn->host->label;
+  if (status == DICTUM_INVALID || (state && strncmp(state, "P0", 2) == 0))
+    asking_failed_key(asking, place, status, "pgsql query failed: server %s: %s (%s)", label,
+                      message, state ? state : "no SQLSTATE");
+  else
+    asking_failed(asking, place, status, 0, "pgsql query failed: server %s: %s (%s)", label,
+                  message, state ? state : "no SQLSTATE");
+}
+
 /* The server refuses one key, or the statement for it. */
 static void take_key_error(struct run *run, size_t key, const PGresult *result) {
   struct script *script = run->script;
-  struct asking *asking = script->asking;
+  struct inquiry *inquiry = script->inquiry;
   const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
   bool syntax = sqlstate_is_syntax(state);
   script->is_syntax |= syntax;
@@ -199,13 +212,10 @@ static void take_key_error(struct run *run, size_t key, const PGresult *result) 
   }
   dictum_status status = sqlstate_status(state);
   if (status != DICTUM_INVALID) {
-    asking->nfailed++;
-    asking->worst = status;
+    inquiry->nfailed++;
+    inquiry->failure = status;
   }
-  /* What a function in the database raises is about what it was asked. */
-  const bool this_key = status == DICTUM_INVALID || (state && strncmp(state, "P0", 2) == 0);
-  asking_fail(asking, run->places[key], this_key, status, "pgsql query failed: server %s: %s (%s)",
-              script->conn->host->label, primary_message(result), state ? state : "no SQLSTATE");
+  fail_key(script, run->places[key], status, state, primary_message(result));
 }
 
 static void take_error(struct run *run, struct command command, const PGresult *result) {
@@ -233,7 +243,7 @@ static void take_joined(struct run *run, const PGresult *result) {
     int from = row;
     while (row < n && strtoull(PQgetvalue(result, row, 0), NULL, 10) == key + 1)
       row++;
-    answer_rows(run->script->asking, run->places[key], result, from, row, 1);
+    answer_rows(run->script->inquiry, run->places[key], result, from, row, 1);
   }
   if (row < n)
     run->outcome = SCRIPT_AGAIN;
@@ -242,7 +252,7 @@ static void take_joined(struct run *run, const PGresult *result) {
 static void take_rows(struct run *run, struct command command, const PGresult *result) {
   enum { text_oid = 25 };
   if (command.kind == COMMAND_KEY)
-    answer_rows(run->script->asking, run->places[command.key], result, 0, PQntuples(result), 0);
+    answer_rows(run->script->inquiry, run->places[command.key], result, 0, PQntuples(result), 0);
   if (command.kind == COMMAND_JOINED)
     take_joined(run, result);
   for (int i = 0; command.kind == COMMAND_DESCRIBE && i < PQnparams(result); i++)
@@ -300,7 +310,7 @@ static void lose(struct run *run) {
 
 /* Reads and writes until all is answered. */
 static void converse(struct run *run) {
-  const int64_t deadline = run->script->asking->call->deadline_ns;
+  const int64_t deadline = run->script->inquiry->asking.call->deadline_ns;
   while (!is_over(run)) {
     int unsent = PQflush(run->pg);
     drain(run);
@@ -325,14 +335,14 @@ static void converse(struct run *run) {
 /* ---- a run ---------------------------------------------------------------------------------- */
 
 static void refuse_key(struct script *script, size_t place) {
-  asking_fail(script->asking, place, true, DICTUM_INVALID, "%s: a key that the query cannot hold",
-              script->asking->table->label);
+  asking_failed_key(&script->inquiry->asking, place, DICTUM_INVALID,
+                    "%s: a key that the query cannot hold", script->inquiry->table->label);
 }
 
 static enum statement_answer append_key(struct run *run, size_t place) {
   const struct script *script = run->script;
-  const struct statement *statement = script->asking->table->statement;
-  const dictum_key *key = &script->asking->keys[place];
+  const struct statement *statement = script->inquiry->table->statement;
+  const dictum_key *key = &script->inquiry->asking.keys[place];
   const struct address address = address_of(key->p, key->n);
   return script->spelled ? statement_spell(statement, run->pg, &address, &run->texts)
                          : statement_append_values(statement, &address, &run->texts);
@@ -343,7 +353,7 @@ static bool prepare_keys(struct run *run) {
   struct script *script = run->script;
   run->offsets = calloc(script->n + 1, sizeof *run->offsets);
   run->places = calloc(script->n + 1, sizeof *run->places);
-  run->values = calloc(statement_nparams(script->asking->table->statement) + 1,
+  run->values = calloc(statement_nparams(script->inquiry->table->statement) + 1,
                        sizeof *run->values);
   if (!run->offsets || !run->places || !run->values || !text_append(&run->texts, "", 0))
     return false;
@@ -373,9 +383,10 @@ static void free_run(struct run *run) {
 }
 
 static void set_limit(struct run *run) {
-  const struct asking *asking = run->script->asking;
-  run->limits = asking->table->limits_statements && asking->call->deadline_ns != 0;
-  int left = clock_left_ms(asking->call->deadline_ns);
+  const struct inquiry *inquiry = run->script->inquiry;
+  const int64_t deadline = inquiry->asking.call->deadline_ns;
+  run->limits = inquiry->table->limits_statements && deadline != 0;
+  int left = clock_left_ms(deadline);
   snprintf(run->limit, sizeof run->limit, "%d", left > 0 ? left : 1);
 }
 
@@ -402,7 +413,7 @@ enum script_outcome script_run(struct script *script) {
 
 /* Waits for all results of a query, and keeps the last one. */
 static PGresult *last_result(struct run *run) {
-  const int64_t deadline = run->script->asking->call->deadline_ns;
+  const int64_t deadline = run->script->inquiry->asking.call->deadline_ns;
   PGresult *last = NULL;
   for (;;) {
     int unsent = PQflush(run->pg);

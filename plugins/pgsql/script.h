@@ -29,7 +29,7 @@ enum script_outcome {
 enum script_way { WAY_APART, WAY_TOGETHER, WAY_PROBE, WAY_JOINED };
 
 struct script {
-  struct asking *asking;
+  struct inquiry *inquiry;
   struct hostpool_conn *conn;
   const size_t *open; /**< places of the keys */
   size_t n;
@@ -41,7 +41,7 @@ struct script {
   char why[400];        /**< LOST: the server's or libpq's last words; FAILED: the text */
 };
 
-/** Asks, and answers keys through `asking`. */
+/** Asks, and answers keys through `inquiry`. */
 enum script_outcome script_run(struct script *script);
 /** The same by the simple protocol. */
 enum script_outcome script_run_simple(struct script *script);
