@@ -9,10 +9,13 @@
  *
  * Outside of comments "\x" stands for x, and a tab or line end for a space. A
  * word with something in it that only quotes can hold is written in quotes.
+ *
+ * Nearly all text is of characters that stay as they are: these are copied in stretches.
  */
 #include "source.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "buf.h"
@@ -21,7 +24,30 @@
 /* What a token is; one that stands for itself is its own character. */
 enum { NO_TOKEN = 0, WORD = 256, QUOTED, COMMENT, LITERAL };
 
-static const char singles[] = "|%!<>@,;:.)]";
+/* One bit for each byte that there is. */
+typedef uint64_t char_set[4];
+
+#define BIT(c) (UINT64_C(1) << ((c)&63))
+/* What is written as a space. */
+#define TURNED (BIT('\t') | BIT('\r') | BIT('\n'))
+/* White space between tokens; narrower than that around lines. */
+#define SEPARATORS (BIT(' ') | TURNED)
+#define SINGLES_TO_63                                                                              \
+  (BIT('%') | BIT('!') | BIT('<') | BIT('>') | BIT(',') | BIT(';') | BIT(':') | BIT('.') | BIT(')'))
+#define SINGLES_FROM_64 (BIT('|') | BIT('@') | BIT(']'))
+#define CONTROLS_TO_63 UINT64_C(0xffffffff)
+#define CONTROLS_FROM_64 BIT(0x7f)
+
+static const char_set singles = {SINGLES_TO_63, SINGLES_FROM_64};
+static const char_set word_ends = {SINGLES_TO_63 | SEPARATORS | BIT('"') | BIT('('),
+                                   SINGLES_FROM_64 | BIT('[')};
+/* Where a stretch of characters that stay as they are is over. */
+static const char_set word_stops = {SINGLES_TO_63 | SEPARATORS | BIT('"') | BIT('(') |
+                                        CONTROLS_TO_63,
+                                    SINGLES_FROM_64 | BIT('[') | BIT('\\') | CONTROLS_FROM_64};
+static const char_set quoted_stops = {TURNED | BIT('"'), BIT('\\')};
+static const char_set literal_stops = {TURNED, BIT(']') | BIT('\\')};
+
 /* What is written with a backslash. */
 static const char in_quotes[] = "\"\\", in_literals[] = "\\";
 
@@ -37,17 +63,16 @@ struct side {
   bool has_at, has_comma;
 };
 
-/* White space between tokens; narrower than that around lines. */
+static bool is_in(const char_set set, char c) {
+  return set[(unsigned char)c >> 6] >> (c & 63) & 1;
+}
+
 static bool separates(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool is_one_of(const char *set, char c) {
-  return c != '\0' && strchr(set, c) != NULL;
-}
-
 static bool ends_word(char c) {
-  return separates(c) || c == '"' || c == '(' || c == '[' || is_one_of(singles, c);
+  return is_in(word_ends, c);
 }
 
 static bool is_control(char c) {
@@ -67,7 +92,7 @@ static int next_kind(struct scan *scan) {
   case '[':
     return LITERAL;
   default:
-    return is_one_of(singles, *scan->p) ? *scan->p : WORD;
+    return is_in(singles, *scan->p) ? *scan->p : WORD;
   }
 }
 
@@ -77,9 +102,18 @@ static int next_kind(struct scan *scan) {
 static bool write_char(dictum_buf *out, char c, const char *special) {
   if (separates(c))
     c = ' ';
-  if (is_one_of(special, c) && !buf_append_char(out, '\\'))
+  if (c != '\0' && strchr(special, c) && !buf_append_char(out, '\\'))
     return false;
   return buf_append_char(out, c);
+}
+
+/* Copies characters up to one of @p stops. */
+static bool copy_stretch(struct scan *scan, dictum_buf *out, const char_set stops) {
+  const char *start = scan->p, *p = start;
+  while (p < scan->end && !is_in(stops, *p))
+    p++;
+  scan->p = p;
+  return buf_append(out, start, (size_t)(p - start));
 }
 
 /* Takes one character, or what a backslash protects. @return false at the end, or at an
@@ -99,12 +133,12 @@ static bool take_char(struct scan *scan, char close, char *c) {
 }
 
 static bool copy_enclosed(struct scan *scan, dictum_buf *out, char open, char close,
-                          const char *special) {
+                          const char_set stops, const char *special) {
   scan->p++;
-  if (!buf_append_char(out, open))
+  if (!buf_append_char(out, open) || !copy_stretch(scan, out, stops))
     return false;
   for (char c; take_char(scan, close, &c);)
-    if (!write_char(out, c, special))
+    if (!write_char(out, c, special) || !copy_stretch(scan, out, stops))
       return false;
   return buf_append_char(out, close);
 }
@@ -137,11 +171,16 @@ static bool word_wants_quotes(struct scan scan) {
   return false;
 }
 
-static bool copy_word(struct scan *scan, dictum_buf *out) {
+static bool at_word_end(const struct scan *scan) {
+  return scan->p == scan->end || ends_word(*scan->p);
+}
+
+/* A word with something in it that does not stay as it is. */
+static bool copy_odd_word(struct scan *scan, dictum_buf *out) {
   bool quoted = word_wants_quotes(*scan);
   if (quoted && !buf_append_char(out, '"'))
     return false;
-  while (scan->p < scan->end && !ends_word(*scan->p)) {
+  while (!at_word_end(scan)) {
     char c;
     if (take_char(scan, '\0', &c) && !write_char(out, c, quoted ? in_quotes : ""))
       return false;
@@ -149,12 +188,25 @@ static bool copy_word(struct scan *scan, dictum_buf *out) {
   return !quoted || buf_append_char(out, '"');
 }
 
+static bool copy_word(struct scan *scan, dictum_buf *out) {
+  const struct scan before = *scan;
+  const size_t len = out->len;
+  if (!copy_stretch(scan, out, word_stops))
+    return false;
+  if (at_word_end(scan))
+    return true;
+  *scan = before;
+  out->len = len;
+  out->data[len] = '\0';
+  return copy_odd_word(scan, out);
+}
+
 static bool copy_token(struct scan *scan, int kind, dictum_buf *out) {
   switch (kind) {
   case QUOTED:
-    return copy_enclosed(scan, out, '"', '"', in_quotes);
+    return copy_enclosed(scan, out, '"', '"', quoted_stops, in_quotes);
   case LITERAL:
-    return copy_enclosed(scan, out, '[', ']', in_literals);
+    return copy_enclosed(scan, out, '[', ']', literal_stops, in_literals);
   case COMMENT:
     return copy_comment(scan, out);
   case WORD:

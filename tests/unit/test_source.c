@@ -126,6 +126,28 @@ static void handles_backslashes(void **state) {
   check_aliases("a: b\001c \"d\te\"", "1:a=\"b\001c\" \"d e\"|");
 }
 
+/* Between others, which must stay as they are: in quotes, in a literal, and in a word. */
+static void knows_every_character(void **state) {
+  (void)state;
+  for (int c = 1; c < 256; c++) {
+    char text[64], wanted[80];
+    if (c == '\n' || c == '"' || c == '\\' || c == ']')
+      continue;
+    const int turned = c == '\t' || c == '\r' ? ' ' : c;
+    snprintf(text, sizeof text, "a: \"long%cer\"[long%cer]", c, c);
+    snprintf(wanted, sizeof wanted, "1:a=\"long%cer\" [long%cer]|", turned, turned);
+    check_aliases(text, wanted);
+    if (strchr(" \t\r([,", c))
+      continue;
+    const bool control = c < ' ' || c == 0x7f;
+    snprintf(text, sizeof text, "a: long%cer", c);
+    snprintf(wanted, sizeof wanted, control ? "1:a=\"long%cer\"|" : "1:a=long%cer|", c);
+    if (c == '<') /* has a space before it */
+      snprintf(wanted, sizeof wanted, "1:a=long <er|");
+    check_aliases(text, wanted);
+  }
+}
+
 static void closes_what_is_open(void **state) {
   (void)state;
   check_aliases("a: \"b c", "1:a=\"b c\"|");
@@ -192,6 +214,7 @@ int main(void) {
       cmocka_unit_test(splits_aliases),
       cmocka_unit_test(writes_tokens_anew),
       cmocka_unit_test(handles_backslashes),
+      cmocka_unit_test(knows_every_character),
       cmocka_unit_test(closes_what_is_open),
       cmocka_unit_test(keeps_names_quoted),
       cmocka_unit_test(warns_of_bad_aliases),
