@@ -4,8 +4,9 @@
  *
  * Entries are sorted once, in the order in which the table wants them; equal
  * keys are then neighbours. Only the order of the source does not bring them
- * together: there, they are sorted by a hash of the key first. What is dropped
- * with a word is sorted by line, to be told in that order.
+ * together: there, a table of hashes finds them, or, when they are not in memory,
+ * they are sorted by a hash of the key first. What is dropped with a word is
+ * sorted by line, to be told in that order.
  *
  * How many entries are left must be known before the first is handed out. When
  * they are not in memory, the merge of the runs is therefore made twice, which
@@ -21,6 +22,7 @@
 #include "keyhash.h"
 #include "sort.h"
 #include "sorter.h"
+#include "unique.h"
 
 enum {
   handed_out_at_once = 512,
@@ -142,8 +144,16 @@ static dictum_status hold(const struct bulk *bulk, struct held *held, uint64_t o
   return DICTUM_OK;
 }
 
+static void lose(struct bulk *bulk, const struct record *record) {
+  bulk->public.nrecs--;
+  bulk->public.nbytes -= (uint64_t)record->keylen + record->valuelen;
+}
+
+/* Notes what is to be told. */
 static dictum_status drop(struct bulk *bulk, const struct record *record, uint64_t first_line,
                           dictum_error *err) {
+  if (record->dup == DICTUM_DUP_IGNORE)
+    return DICTUM_OK;
   const dictum_entry dropped = {record->bytes, record->keylen, (const char *)&first_line,
                                 sizeof first_line, record->line};
   bulk->error |= record->dup == DICTUM_DUP_ERROR;
@@ -153,19 +163,12 @@ static dictum_status drop(struct bulk *bulk, const struct record *record, uint64
 /* What becomes of @p later, whose key was there before. @p tell: this is the first time round. */
 static dictum_status settle_one(struct bulk *bulk, uint64_t order, const struct record *later,
                                 uint64_t first_line, bool tell, dictum_error *err) {
-  uint64_t lost = (uint64_t)later->keylen + later->valuelen;
-  dictum_status status = DICTUM_OK;
-  if (later->dup == DICTUM_DUP_REPLACE) {
-    lost = (uint64_t)bulk->kept.record->keylen + bulk->kept.record->valuelen;
-    status = hold(bulk, &bulk->kept, order, later, err);
-  } else if (later->dup != DICTUM_DUP_IGNORE && tell) {
-    status = drop(bulk, later, first_line, err);
-  }
-  if (tell) {
-    bulk->public.nrecs--;
-    bulk->public.nbytes -= lost;
-  }
-  return status;
+  const bool replaces = later->dup == DICTUM_DUP_REPLACE;
+  if (tell)
+    lose(bulk, replaces ? bulk->kept.record : later);
+  if (replaces)
+    return hold(bulk, &bulk->kept, order, later, err);
+  return tell ? drop(bulk, later, first_line, err) : DICTUM_OK;
 }
 
 /* Takes the next key and its equals, which stand in the order of their coming; `kept` is the one
@@ -218,13 +221,12 @@ static dictum_status report(struct bulk *bulk,
 
 /* Each key once. @p by_line: where the kept ones go that do not stay where they are, or NULL. */
 static dictum_status settle_keys(struct bulk *bulk, struct sorter *by_line, dictum_error *err) {
-  const bool source = bulk->plan.order == DICTUM_ORDER_SOURCE;
   const bool in_memory = sorter_is_in_memory(bulk->sorter);
   dictum_status status;
   while ((status = next_key(bulk, true, err)) == DICTUM_OK) {
     const struct held *kept = &bulk->kept;
     if (in_memory) {
-      sorter_keep(bulk->sorter, source ? number_of_line(kept->record) : kept->order, kept->record);
+      sorter_keep(bulk->sorter, kept->order, kept->record);
       continue;
     }
     if (!by_line)
@@ -242,23 +244,74 @@ static dictum_status settle_by_line(struct bulk *bulk, dictum_error *err) {
   struct sorter *by_line = sorter_new(false, records_share(bulk), bulk->folder);
   if (!by_line)
     return error_nomem(err);
-  dictum_status status = settle_keys(bulk, by_line, err);
+  dictum_status status = sorter_finish(bulk->sorter, true, err);
+  if (status == DICTUM_OK)
+    status = settle_keys(bulk, by_line, err);
   sorter_free(bulk->sorter);
   bulk->sorter = by_line;
   return status == DICTUM_OK ? sorter_finish(by_line, true, err) : status;
 }
 
+/* Where no sort brings equal keys together: `order` of each reference that was looked at becomes
+ * the number of the one that stays, for the first of a key, and for those behind their own if they
+ * stay. So those that stay have their own number. */
+static dictum_status settle_behind(struct bulk *bulk, struct sort_ref *refs, size_t first, size_t i,
+                                   dictum_error *err) {
+  const struct record *later = refs[i].item;
+  refs[i].order = first;
+  if (later->dup != DICTUM_DUP_REPLACE) {
+    lose(bulk, later);
+    return drop(bulk, later, ((const struct record *)refs[first].item)->line, err);
+  }
+  const size_t before = (size_t)refs[first].order;
+  lose(bulk, refs[before].item);
+  refs[before].order = first;
+  refs[first].order = refs[i].order = i;
+  return DICTUM_OK;
+}
+
+static dictum_status settle_where_they_are(struct bulk *bulk, struct sort_ref *refs, size_t n,
+                                           dictum_error *err) {
+  struct unique *unique = unique_new(n);
+  if (!unique)
+    return error_nomem(err);
+  dictum_status status = DICTUM_OK;
+  for (size_t i = 0; i < n && status == DICTUM_OK; i++) {
+    const size_t first = unique_first(unique, refs, i);
+    if (first == i)
+      refs[i].order = i;
+    else
+      status = settle_behind(bulk, refs, first, i, err);
+  }
+  unique_free(unique);
+  return status;
+}
+
+/* All in memory, and to be in the order of their lines, in which most came. */
+static dictum_status settle_in_memory(struct bulk *bulk, dictum_error *err) {
+  size_t n;
+  struct sort_ref *refs = sorter_refs(bulk->sorter, &n);
+  dictum_status status = settle_where_they_are(bulk, refs, n, err);
+  if (status != DICTUM_OK)
+    return status;
+  for (size_t i = 0; i < n; i++)
+    if (refs[i].order == i)
+      sorter_keep(bulk->sorter, number_of_line(refs[i].item), refs[i].item);
+  return sorter_resort(bulk->sorter, err);
+}
+
+static dictum_status settle_by_order(struct bulk *bulk, dictum_error *err) {
+  dictum_status status = sorter_finish(bulk->sorter, false, err);
+  if (status == DICTUM_OK)
+    status = settle_keys(bulk, NULL, err);
+  return status == DICTUM_OK ? sorter_rewind(bulk->sorter, err) : status;
+}
+
 static dictum_status settle(struct bulk *bulk, dictum_error *err) {
-  const bool source = bulk->plan.order == DICTUM_ORDER_SOURCE;
-  dictum_status status = sorter_finish(bulk->sorter, source, err);
-  if (status != DICTUM_OK)
-    return status;
-  if (source && !sorter_is_in_memory(bulk->sorter))
-    return settle_by_line(bulk, err);
-  status = settle_keys(bulk, NULL, err);
-  if (status != DICTUM_OK)
-    return status;
-  return source ? sorter_resort(bulk->sorter, err) : sorter_rewind(bulk->sorter, err);
+  if (bulk->plan.order != DICTUM_ORDER_SOURCE)
+    return settle_by_order(bulk, err);
+  return sorter_is_in_memory(bulk->sorter) ? settle_in_memory(bulk, err)
+                                           : settle_by_line(bulk, err);
 }
 
 dictum_status bulk_settle(struct bulk *bulk,

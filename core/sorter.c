@@ -10,20 +10,15 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "error.h"
-#include "sort.h"
+#include "hugepages.h"
 
 struct chunk {
   struct chunk *next;
   size_t used, size;
   _Alignas(struct record) char bytes[];
 };
-
-/* What a system may give out at once. Memory comes by millions of small pages otherwise, of which
- * each costs a fault. */
-enum { huge_page = 2 << 20 };
 
 enum {
   first_chunk = 64 << 10, /* each is twice as large as the one before */
@@ -58,19 +53,6 @@ struct sorter *sorter_new(bool prefix, size_t memory, const char *folder) {
   sorter->most_chunk = most > most_chunk ? most_chunk : most < least_chunk ? least_chunk : most;
   sorter->chunk_size = sorter->most_chunk < first_chunk ? sorter->most_chunk : first_chunk;
   return sorter;
-}
-
-/* Asks for huge pages where there is room for some. It is no matter whether they come. */
-static void ask_for_huge_pages(void *memory, size_t size) {
-#ifdef MADV_HUGEPAGE
-  const uintptr_t mask = huge_page - 1;
-  const uintptr_t from = ((uintptr_t)memory + mask) & ~mask;
-  const uintptr_t to = ((uintptr_t)memory + size) & ~mask;
-  if (to > from)
-    (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
-#else
-  (void)memory, (void)size;
-#endif
 }
 
 static void free_chunks(struct chunk *chunk) {
@@ -111,7 +93,7 @@ static struct chunk *allocate_chunk(struct sorter *sorter, size_t size) {
   struct chunk *chunk = whole == huge_page ? aligned_alloc(huge_page, whole) : malloc(whole);
   if (!chunk)
     return NULL;
-  ask_for_huge_pages(chunk, whole);
+  hugepages_ask(chunk, whole);
   chunk->size = whole - sizeof *chunk;
   if (whole == sorter->chunk_size)
     sorter->chunk_size *= 2;
@@ -160,7 +142,7 @@ static bool grow(struct sorter *sorter) {
   struct sort_ref *refs = reallocarray(sorter->refs, capacity, sizeof *refs);
   if (!refs)
     return false;
-  ask_for_huge_pages(refs, capacity * sizeof *refs);
+  hugepages_ask(refs, capacity * sizeof *refs);
   sorter->refs = refs;
   sorter->capacity = capacity;
   return true;
@@ -171,6 +153,8 @@ static bool is_full(const struct sorter *sorter, size_t size) {
   const struct chunk *chunk = sorter->chunks;
   if (sorter->n == 0)
     return false;
+  if (sorter->n == sorter_most)
+    return true;
   size_t used = sorter->used + (sorter->n + 1) * 2 * sizeof *sorter->refs;
   if (chunk->size - chunk->used < size + _Alignof(struct record))
     used += next_chunk(sorter, size);
@@ -189,7 +173,7 @@ static dictum_status sort_refs(struct sorter *sorter, bool prefix, dictum_error 
   struct sort_ref *spare = reallocarray(NULL, sorter->n ? sorter->n : 1, sizeof *spare);
   if (!spare)
     return error_nomem(err);
-  ask_for_huge_pages(spare, sorter->n * sizeof *spare);
+  hugepages_ask(spare, sorter->n * sizeof *spare);
   sort_by_number_then_bytes(sorter->refs, sorter->n, spare, prefix, key_bytes);
   free(spare);
   return DICTUM_OK;
@@ -273,6 +257,11 @@ dictum_status sorter_finish(struct sorter *sorter, bool all, dictum_error *err) 
 
 bool sorter_is_in_memory(const struct sorter *sorter) {
   return !sorter->runs;
+}
+
+struct sort_ref *sorter_refs(const struct sorter *sorter, size_t *n) {
+  *n = sorter->n;
+  return sorter->refs;
 }
 
 const struct record *sorter_peek(const struct sorter *sorter, uint64_t *order) {

@@ -4,10 +4,14 @@
 #define DICTUM_CORE_SORTER_H
 
 #include "runs.h"
+#include "sort.h"
 
 struct sorter;
 
-enum { sorter_longest = INT32_MAX };
+enum {
+  sorter_longest = INT32_MAX,
+  sorter_most = INT32_MAX /* records in memory: more make a run */
+};
 
 /** @param prefix  numbers are sort_number_of() the keys
  * @param memory  bytes of records from which on they go to a temporary file; a single one may be
@@ -29,6 +33,9 @@ dictum_status sorter_finish(struct sorter *sorter, bool all, dictum_error *err);
 /** True when all records are in memory, where they stay until sorter_free(). */
 bool sorter_is_in_memory(const struct sorter *sorter);
 
+/** In memory, before sorter_finish(): all records, as they came. */
+struct sort_ref *sorter_refs(const struct sorter *sorter, size_t *n);
+
 /** The next record, or NULL after the last. Not in memory: until sorter_pop(). Of prefixes, *order
  * is some number, the same for equal keys. */
 const struct record *sorter_peek(const struct sorter *sorter, uint64_t *order);
@@ -36,7 +43,8 @@ dictum_status sorter_pop(struct sorter *sorter, dictum_error *err);
 /** Goes back to the beginning. */
 dictum_status sorter_rewind(struct sorter *sorter, dictum_error *err);
 
-/** In memory: what sorter_rewind() goes back to is what was kept, which was popped before.
+/** In memory: what sorter_rewind() goes back to is what was kept, which was popped before, or taken
+ * of sorter_refs() in their order.
  * @param order  its number from now on; sorter_resort() puts them in order again */
 void sorter_keep(struct sorter *sorter, uint64_t order, const struct record *record);
 dictum_status sorter_resort(struct sorter *sorter, dictum_error *err);
