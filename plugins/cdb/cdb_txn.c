@@ -15,7 +15,7 @@
 #include "cdb_table.h"
 #include "newfile.h"
 
-enum { buffer_bytes = 256 * 1024 };
+enum { buffer_bytes = 256 * 1024, hashed_at_once = 4 };
 
 struct slot {
   uint32_t hash, at;
@@ -80,11 +80,6 @@ static int append(struct cdb_txn *txn, const char *bytes, size_t n) {
   return 0;
 }
 
-static int append_pair(struct cdb_txn *txn, uint32_t first, uint32_t second) {
-  const uint32_t pair[] = {htole32(first), htole32(second)};
-  return append(txn, (const char *)pair, sizeof pair);
-}
-
 static dictum_status fail_write(const struct cdb_txn *txn, dictum_error *err, int error) {
   return tablefile_fail(&txn->table->file, err, error, "write database");
 }
@@ -111,9 +106,32 @@ static bool fits(const struct cdb_txn *txn, const dictum_rec *rec) {
   return end + (txn->n_aside + txn->n + 1) * 2 * cdb_pair <= limit;
 }
 
+static char *put_bytes(char *to, const char *bytes, size_t n, bool nul) {
+  if (n > 0)
+    memcpy(to, bytes, n);
+  if (nul)
+    to[n] = '\0';
+  return to + n + nul;
+}
+
+/* One that has room in the buffer, as nearly all have. */
+static void put_record(struct cdb_txn *txn, const char lengths[cdb_pair], const dictum_rec *rec) {
+  char *const from = txn->buffer + txn->used;
+  char *to = put_bytes(from, lengths, cdb_pair, false);
+  to = put_bytes(to, rec->key.p, rec->key.n, txn->nul);
+  to = put_bytes(to, rec->value.p, rec->value.n, txn->nul);
+  txn->used += (size_t)(to - from);
+  txn->at += (size_t)(to - from);
+}
+
 static int append_record(struct cdb_txn *txn, const dictum_rec *rec) {
-  int error = append_pair(txn, (uint32_t)(rec->key.n + txn->nul),
-                          (uint32_t)(rec->value.n + txn->nul));
+  const uint32_t lengths[] = {htole32((uint32_t)(rec->key.n + txn->nul)),
+                              htole32((uint32_t)(rec->value.n + txn->nul))};
+  if (cdb_pair + rec->key.n + rec->value.n + 2U * txn->nul <= buffer_bytes - txn->used) {
+    put_record(txn, (const char *)lengths, rec);
+    return 0;
+  }
+  int error = append(txn, (const char *)lengths, sizeof lengths);
   if (!error)
     error = append(txn, rec->key.p, rec->key.n);
   if (!error)
@@ -132,12 +150,31 @@ static int put_slots_aside(struct cdb_txn *txn) {
   return write_at(newfile_fd(txn->aside), (const char *)txn->slots, n * sizeof *txn->slots, at);
 }
 
-static dictum_status add(struct cdb_txn *txn, const dictum_rec *rec, dictum_error *err) {
+/* Each byte waits for what came of the one before, so several keys are hashed side by side. */
+static void hash_keys(const dictum_rec *recs, uint32_t hashes[hashed_at_once]) {
+  size_t common = recs[0].key.n;
+  for (size_t k = 1; k < hashed_at_once; k++)
+    if (recs[k].key.n < common)
+      common = recs[k].key.n;
+  uint32_t a = cdb_hash_seed, b = a, c = a, d = a;
+  for (size_t i = 0; i < common; i++) {
+    a = cdb_hash(a, recs[0].key.p + i, 1);
+    b = cdb_hash(b, recs[1].key.p + i, 1);
+    c = cdb_hash(c, recs[2].key.p + i, 1);
+    d = cdb_hash(d, recs[3].key.p + i, 1);
+  }
+  const uint32_t begun[hashed_at_once] = {a, b, c, d};
+  for (size_t k = 0; k < hashed_at_once; k++)
+    hashes[k] = cdb_hash(begun[k], recs[k].key.p + common, recs[k].key.n - common);
+}
+
+/* @p hash: of the key, without a NUL. */
+static dictum_status add(struct cdb_txn *txn, const dictum_rec *rec, uint32_t hash,
+                         dictum_error *err) {
   const struct tablefile *file = &txn->table->file;
   if (!fits(txn, rec))
     return file->host->fail(err, DICTUM_INVALID, 0,
                             "%s: a cdb file cannot be larger than 4 gigabytes", file->path);
-  uint32_t hash = cdb_hash(cdb_hash_seed, rec->key.p, rec->key.n);
   if (txn->nul)
     hash = cdb_hash(hash, "", 1);
   int error = txn->n == txn->room ? put_slots_aside(txn) : 0;
@@ -193,20 +230,18 @@ static int pick_from_all(struct cdb_txn *txn, size_t first, size_t end, struct s
 }
 
 /* Twice as many slots as records, so that a search soon meets an empty one. */
-static int append_table(struct cdb_txn *txn, const struct slot *slots, size_t n) {
-  const size_t len = n * 2;
+static int append_table(struct cdb_txn *txn, const struct slot *slots, uint32_t n) {
+  const uint32_t len = n * 2;
   struct slot *table = n > 0 ? calloc(len, sizeof *table) : NULL;
   if (n > 0 && !table)
     return ENOMEM;
-  for (size_t i = 0; i < n; i++) {
-    size_t at = slots[i].hash / cdb_tables % len;
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t at = slots[i].hash / cdb_tables % len;
     while (table[at].at != 0)
       at = at + 1 == len ? 0 : at + 1;
-    table[at] = slots[i];
+    table[at] = (struct slot){htole32(slots[i].hash), htole32(slots[i].at)};
   }
-  int error = 0;
-  for (size_t i = 0; i < len && !error; i++)
-    error = append_pair(txn, table[i].hash, table[i].at);
+  int error = append(txn, (const char *)table, len * sizeof *table);
   free(table);
   return error;
 }
@@ -283,7 +318,23 @@ dictum_status cdb_put(void *rock, const dictum_rec *rec, uint32_t dup, dictum_er
   (void)dup; /* no key comes twice */
   if (txn->n == txn->room && !reserve(txn, txn->room ? txn->room * 2 : 1024))
     return tablefile_nomem(&txn->table->file, err);
-  return add(txn, rec, err);
+  return add(txn, rec, cdb_hash(cdb_hash_seed, rec->key.p, rec->key.n), err);
+}
+
+static dictum_status load_some(struct cdb_txn *txn, const dictum_rec *recs, size_t n,
+                               dictum_error *err) {
+  dictum_status status = DICTUM_OK;
+  for (; n >= hashed_at_once; recs += hashed_at_once, n -= hashed_at_once) {
+    uint32_t hashes[hashed_at_once];
+    hash_keys(recs, hashes);
+    for (size_t k = 0; k < hashed_at_once && status == DICTUM_OK; k++)
+      status = add(txn, &recs[k], hashes[k], err);
+    if (status != DICTUM_OK)
+      return status;
+  }
+  for (size_t i = 0; i < n && status == DICTUM_OK; i++)
+    status = add(txn, &recs[i], cdb_hash(cdb_hash_seed, recs[i].key.p, recs[i].key.n), err);
+  return status;
 }
 
 dictum_status cdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
@@ -297,12 +348,11 @@ dictum_status cdb_load(void *rock, dictum_bulk *bulk, dictum_error *err) {
     return tablefile_nomem(&txn->table->file, err);
   txn->aside_at = cdb_header + bulk->nbytes + bulk->nrecs * (3U * cdb_pair + 2U * txn->nul);
   dictum_status status;
-  while ((status = bulk->next(bulk, &recs, &n, err)) == DICTUM_OK)
-    for (size_t i = 0; i < n; i++) {
-      status = add(txn, &recs[i], err);
-      if (status != DICTUM_OK)
-        return status;
-    }
+  while ((status = bulk->next(bulk, &recs, &n, err)) == DICTUM_OK) {
+    status = load_some(txn, recs, n, err);
+    if (status != DICTUM_OK)
+      return status;
+  }
   return status == DICTUM_END ? DICTUM_OK : status;
 }
 
