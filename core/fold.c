@@ -2,11 +2,13 @@
 /* fold.c - UTF-8 validity (RFC 3629) and case folding of keys. */
 #include "fold.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <utf8proc.h>
 
 #include "buf.h"
+#include "words.h"
 
 size_t utf8_char_len(const char *text, size_t len) {
   const unsigned char *s = (const unsigned char *)text;
@@ -29,11 +31,11 @@ size_t utf8_char_len(const char *text, size_t len) {
 }
 
 bool ascii_only(const char *text, size_t len) {
-  uint64_t word;
-  for (; len >= sizeof word; text += sizeof word, len -= sizeof word) {
-    memcpy(&word, text, sizeof word);
-    if (word & UINT64_C(0x8080808080808080))
-      return false;
+  if (len >= word_size) {
+    for (size_t i = 0; i + word_size <= len; i += word_size)
+      if (word_at(text + i) & WORD_TOP_BITS)
+        return false;
+    return (word_at(text + len - word_size) & WORD_TOP_BITS) == 0; /* some bytes again */
   }
   for (; len > 0; text++, len--)
     if ((unsigned char)*text >= 0x80)
@@ -45,6 +47,11 @@ bool utf8_valid(const char *text, size_t len) {
   if (ascii_only(text, len))
     return true;
   while (len > 0) {
+    if (len >= word_size && (word_at(text) & WORD_TOP_BITS) == 0) {
+      text += word_size;
+      len -= word_size;
+      continue;
+    }
     size_t width = utf8_char_len(text, len);
     if (width == 0)
       return false;
@@ -54,11 +61,13 @@ bool utf8_valid(const char *text, size_t len) {
   return true;
 }
 
+static char lower(char c) {
+  return (char)(c + (char)((unsigned char)(c - 'A') < 26) * 32);
+}
+
 void lower_ascii(const char *text, size_t len, char *to) {
-  for (size_t i = 0; i < len; i++) {
-    unsigned char c = (unsigned char)text[i];
-    to[i] = (char)(c + (unsigned char)((unsigned char)(c - 'A') < 26) * 32);
-  }
+  for (size_t i = 0; i < len; i++)
+    to[i] = lower(text[i]);
 }
 
 bool fold_ascii(const char *text, size_t len, dictum_buf *out) {
@@ -70,10 +79,41 @@ bool fold_ascii(const char *text, size_t len, dictum_buf *out) {
   return true;
 }
 
-static size_t ascii_run(const char *text, size_t len) {
+/* What a character of two bytes folds to, if that has two bytes as well; 0: nobody asked yet, or it
+ * has not. Threads may find out the same at the same time. */
+static _Atomic uint16_t folded_pairs[0x800];
+
+static _Atomic uint16_t *folded_pair(const unsigned char *s) {
+  return &folded_pairs[(s[0] & 0x1f) << 6 | (s[1] & 0x3f)];
+}
+
+/* Does U+3000 to U+9FFF or U+B000 to U+CFFF begin so? There are no letters of two cases, nor will
+ * there be. */
+static bool begins_caseless(unsigned char c) {
+  return c >= 0xe3 && c <= 0xec && c != 0xea;
+}
+
+/* Folds as long as it is known how, and takes as many bytes as before. @return how many bytes */
+static size_t fold_known(const char *text, size_t len, char *to) {
+  const unsigned char *s = (const unsigned char *)text;
   size_t n = 0;
-  while (n < len && (unsigned char)text[n] < 0x80)
-    n++;
+  while (n < len) {
+    if (s[n] < 0x80) {
+      to[n] = lower(text[n]);
+      n++;
+    } else if (begins_caseless(s[n]) && len - n >= 3) {
+      memcpy(to + n, text + n, 3);
+      n += 3;
+    } else if (s[n] >= 0xc2 && s[n] < 0xe0 && len - n >= 2) {
+      uint16_t pair = atomic_load_explicit(folded_pair(s + n), memory_order_relaxed);
+      if (pair == 0)
+        break;
+      memcpy(to + n, &pair, sizeof pair);
+      n += sizeof pair;
+    } else {
+      break;
+    }
+  }
   return n;
 }
 
@@ -95,26 +135,33 @@ static size_t fold_char(const char *text, size_t len, dictum_buf *out) {
   }
   if (!buf_reserve(out, most_folded * longest_encoded))
     return 0;
+  const size_t before = out->len;
   for (utf8proc_ssize_t i = 0; i < n; i++)
     out->len += (size_t)utf8proc_encode_char(folded[i], (utf8proc_uint8_t *)out->data + out->len);
   out->data[out->len] = '\0';
+  uint16_t pair;
+  if (width == sizeof pair && out->len - before == sizeof pair) {
+    memcpy(&pair, out->data + before, sizeof pair);
+    atomic_store_explicit(folded_pair((const unsigned char *)text), pair, memory_order_relaxed);
+  }
   return (size_t)width;
 }
 
 bool fold_utf8(const char *text, size_t len, dictum_buf *out) {
-  if (!buf_reserve(out, len))
-    return false;
-  out->data[out->len] = '\0';
-  while (len > 0) {
-    size_t n = ascii_run(text, len);
-    if (n > 0 && !fold_ascii(text, n, out))
+  for (;;) {
+    if (!buf_reserve(out, len))
       return false;
-    if (n == 0)
-      n = fold_char(text, len, out);
+    size_t n = fold_known(text, len, out->data + out->len);
+    out->len += n;
+    out->data[out->len] = '\0';
+    text += n;
+    len -= n;
+    if (len == 0)
+      return true;
+    n = fold_char(text, len, out);
     if (n == 0)
       return false;
     text += n;
     len -= n;
   }
-  return true;
 }

@@ -12,6 +12,7 @@
 #include "file_value.h"
 #include "fold.h"
 #include "lines.h"
+#include "words.h"
 
 /* How much of a bad line its warning shows. */
 enum { shown_size = 1000 };
@@ -68,10 +69,21 @@ uint64_t dictum_source_offset(const dictum_source *source) {
   return lines_offset(source->lines);
 }
 
+/* Returns how many bytes, eight at a time, are surely of a key and nothing but themselves. */
+static size_t plain_len(const char *text, size_t len) {
+  size_t n = 0;
+  for (; n + word_size <= len; n += word_size) {
+    const uint64_t word = word_at(text + n);
+    if (word_has_below(word, ' ' + 1) || word_has(word, '"') || word_has(word, '\\'))
+      break;
+  }
+  return n;
+}
+
 /* Returns where the key ends: at white space outside of quotes. @p open: a quote is missing. */
 static size_t key_len(const char *text, size_t len, bool *open) {
   bool quoted = false;
-  size_t i = 0;
+  size_t i = plain_len(text, len);
   for (; i < len; i++) {
     if (text[i] == '\\')
       i++;

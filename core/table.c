@@ -17,6 +17,7 @@
 #include "error.h"
 #include "fold.h"
 #include "spec.h"
+#include "words.h"
 
 dictum_call table_call(const dictum_table *table) {
   dictum_call call = {.size = sizeof call};
@@ -86,29 +87,19 @@ void dictum_table_describe(const dictum_table *table, dictum_table_info *info) {
 
 /* ---- keys in ------------------------------------------------------------------------------ */
 
-#define EACH_BYTE UINT64_C(0x0101010101010101)
-#define TOP_BITS (UINT64_C(0x80) * EACH_BYTE)
-
-/* The top bit of each of eight bytes that is a capital letter of ASCII's. */
-static uint64_t capitals(uint64_t bytes) {
-  const uint64_t low = bytes & ~TOP_BITS;
-  return (low + (0x80 - 'A') * EACH_BYTE) & ~(low + (0x80 - 'Z' - 1) * EACH_BYTE) & ~bytes &
-         TOP_BITS;
-}
-
 /* True when folding leaves the key as it is: the common case, which costs no copy. */
 static bool is_folded(const char *key, size_t len, bool *ascii) {
-  uint64_t all = 0, upper = 0, word;
-  for (; len >= sizeof word; key += sizeof word, len -= sizeof word) {
-    memcpy(&word, key, sizeof word);
-    all |= word;
-    upper |= capitals(word);
+  uint64_t all = 0, upper = 0, last = 0;
+  for (size_t i = 0; i + word_size <= len; i += word_size) {
+    all |= word_at(key + i);
+    upper |= word_capitals(word_at(key + i));
   }
-  word = 0;
-  if (len > 0)
-    memcpy(&word, key, len);
-  *ascii = ((all | word) & TOP_BITS) == 0;
-  return (upper | capitals(word)) == 0;
+  if (len >= word_size) /* what is left, and some bytes again */
+    last = word_at(key + len - word_size);
+  else if (len > 0)
+    memcpy(&last, key, len);
+  *ascii = ((all | last) & WORD_TOP_BITS) == 0;
+  return (upper | word_capitals(last)) == 0;
 }
 
 dictum_status key_prepare(uint32_t flags, bool fold, const char *key, size_t len,

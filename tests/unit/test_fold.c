@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <string.h>
+#include <utf8proc.h>
 
 #include "buf.h"
 #include "fold.h"
@@ -122,6 +123,36 @@ static void full_folding_of_unicode(void **state) {
     assert_folded(fold_utf8, pairs[i][0], pairs[i][1]);
 }
 
+static size_t encode(uint32_t code, char text[4]) {
+  return (size_t)utf8proc_encode_char((utf8proc_int32_t)code, (utf8proc_uint8_t *)text);
+}
+
+/* Twice, and with something around, as some is found out at first and remembered. */
+static void every_character_as_the_library_says(void **state) {
+  (void)state;
+  for (int round = 0; round < 2; round++)
+    for (uint32_t code = 1; code < 0x110000; code++) {
+      if (code >= 0xd800 && code < 0xe000)
+        continue;
+      char text[16] = "AB", expected[32] = "ab";
+      size_t len = 2 + encode(code, text + 2), wanted = 2;
+      utf8proc_int32_t folded[8];
+      int boundary = 0;
+      const utf8proc_ssize_t n = utf8proc_decompose_char((utf8proc_int32_t)code, folded, 8,
+                                                         UTF8PROC_CASEFOLD, &boundary);
+      for (utf8proc_ssize_t i = 0; i < n; i++)
+        wanted += encode((uint32_t)folded[i], expected + wanted);
+      text[len++] = 'C';
+      expected[wanted++] = 'c';
+      dictum_buf out = {0};
+      assert_true(utf8_valid(text, len));
+      assert_true(fold_utf8(text, len, &out));
+      assert_int_equal(out.len, wanted);
+      assert_memory_equal(out.data, expected, wanted);
+      dictum_buf_free(&out);
+    }
+}
+
 static void folding_twice_is_folding_once(void **state) {
   (void)state;
   for (uint32_t code = 0x80; code < 0x11000; code++) {
@@ -168,6 +199,7 @@ int main(void) {
       cmocka_unit_test(ascii_at_every_place),
       cmocka_unit_test(every_byte_in_ascii),
       cmocka_unit_test(full_folding_of_unicode),
+      cmocka_unit_test(every_character_as_the_library_says),
       cmocka_unit_test(folding_twice_is_folding_once),
       cmocka_unit_test(nul_bytes_stay),
   };

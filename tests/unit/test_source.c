@@ -60,6 +60,26 @@ static void keeps_quotes(void **state) {
   check(0, "a\"b c\"d e", "1:a\"b c\"d=e|", "");
 }
 
+/* Keys are looked at in words of eight bytes: what matters may stand at every place of one. */
+static void ends_keys_at_every_place(void **state) {
+  (void)state;
+  static const char key[] = "k\001\177\303\244!#[]kkkkkkkkkkkkkkkkkkkkkkk";
+  for (int n = 1; n < (int)sizeof key; n++) {
+    char text[80], wanted[80];
+    for (const char *space = " \t\v\f\r"; *space; space++) {
+      snprintf(text, sizeof text, "%.*s%cvalue of it", n, key, *space);
+      snprintf(wanted, sizeof wanted, "1:%.*s=value of it|", n, key);
+      check(0, text, wanted, "");
+    }
+    snprintf(text, sizeof text, "%.*s\"b c\" value of it", n, key);
+    snprintf(wanted, sizeof wanted, "1:%.*s\"b c\"=value of it|", n, key);
+    check(0, text, wanted, "");
+    snprintf(text, sizeof text, "%.*s\\ \\\" value of it", n, key);
+    snprintf(wanted, sizeof wanted, "1:%.*s\\ \\\"=value of it|", n, key);
+    check(0, text, wanted, "");
+  }
+}
+
 static void warns_of_bad_entries(void **state) {
   (void)state;
   check(0, "\"a b\n", "", "F, line 1: unbalanced '\"' in '\"a b' -- ignoring this line\n");
@@ -208,6 +228,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(splits),
       cmocka_unit_test(keeps_quotes),
+      cmocka_unit_test(ends_keys_at_every_place),
       cmocka_unit_test(warns_of_bad_entries),
       cmocka_unit_test(checks_utf8),
       cmocka_unit_test(reports_unreadable_input),
