@@ -273,7 +273,7 @@ void options_free(dictum_cfg *cfg) {
 }
 
 static const struct setting *find(const dictum_cfg *cfg, const char *name) {
-  for (size_t i = 0; i < cfg->n; i++)
+  for (size_t i = 0; cfg && i < cfg->n; i++)
     if (strcmp(cfg->settings[i].name, name) == 0)
       return &cfg->settings[i];
   return NULL;

@@ -5,11 +5,13 @@
  * STORED: NAME.db, a Berkeley DB 5.3 file without environment, transactions,
  * checksums or duplicates; records as told in tablefile.h.
  *
- * THREADS: one in each open table, which has its own descriptor and map. Files
- * are read by bdb_image.c, made by bdb_write_*.c and changed by the library.
+ * THREADS: any number. A thread that looks up takes one of a few readers, each
+ * with its own descriptor and map. Files are read by bdb_image.c, made by
+ * bdb_write_*.c and changed by the library.
  *
- * LOCKS are Postfix's: flock(2) on NAME.db, shared around each lookup, batch of
- * lookups and stretch of a walk. A REPLACE_ALL builds aside (newfile.h) and takes
+ * LOCKS are Postfix's: flock(2) on NAME.db, shared around each batch of lookups,
+ * each stretch of a walk, and each lookup of a file that was changed a moment ago;
+ * bdb_file.c tells how others do without. A REPLACE_ALL builds aside (newfile.h) and takes
  * a shared lock, which keeps writers off, for the moment in which the new file
  * takes the old one's place. An UPDATE changes a copy aside and holds that lock
  * from its begin to its end; in place (see bdb_txn.c) it holds an exclusive one,
@@ -29,9 +31,10 @@ static const dictum_opt bdb_opts[] = {
     {"berkeley_db_create_buffer_size", DICTUM_OPT_INT, "16777216", 1, INT32_MAX,
      "bytes of cache while a table is built or changed"},
     {"berkeley_db_read_buffer_size", DICTUM_OPT_INT, "131072", 1, INT32_MAX,
-     "no effect: tables are mapped"},
+     "bytes of pages kept for single lookups, for each thread"},
     {"berkeley_db_build_by_library", DICTUM_OPT_BOOL, "no", 0, 0,
      "let the library write new tables, too, which is slower"},
+    TABLEFILE_UNLOCKED_OPT,
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -42,30 +45,59 @@ static dictum_status try_reader(struct bdb *table, dictum_error *err) {
     return DICTUM_OK;
   if (tablefile_is_to_be_made(&table->file))
     return DICTUM_OK;
-  dictum_status status = bdb_reader_enter(&table->reader, table, filelock_now_ns(), err);
+  struct bdb_reader *reader = &table->readers[0];
+  dictum_status status = bdb_reader_enter(reader, table, filelock_now_ns(), err);
   if (status != DICTUM_OK)
-    return table->reader.busy ? DICTUM_OK : status;
-  tablefile_warn_if_older(&table->file, &table->reader.seen);
-  bdb_reader_leave(&table->reader);
+    return reader->busy ? DICTUM_OK : status;
+  tablefile_warn_if_older(&table->file, &reader->seen);
+  bdb_reader_leave(reader);
   return DICTUM_OK;
+}
+
+static struct bdb *new_table(void) {
+  struct bdb *table = threadslots_alloc(sizeof *table);
+  if (!table)
+    return NULL;
+  threadslots_init(&table->slots);
+  for (size_t i = 0; i < threadslots_n; i++)
+    table->readers[i] = (struct bdb_reader)BDB_NO_READER;
+  return table;
 }
 
 static void bdb_close(void *self) {
   struct bdb *table = self;
-  bdb_reader_close(&table->reader);
-  bdb_scratch_free(&table->value);
+  for (size_t i = 0; i < threadslots_n; i++)
+    bdb_reader_close(&table->readers[i]);
+  threadslots_destroy(&table->slots);
+  tablefile_free(&table->file);
+  free(table);
+}
+
+/* In a child. Closing a reader frees memory, map and descriptor, none of which the parent shares;
+ * one that another thread was using is left behind. */
+static void bdb_forget(void *self) {
+  struct bdb *table = self;
+  bool all = true;
+  for (size_t i = 0; i < threadslots_n; i++) {
+    if (threadslots_take_over(&table->slots, i))
+      bdb_reader_close(&table->readers[i]);
+    else
+      all = false;
+  }
+  if (!all)
+    return;
   tablefile_free(&table->file);
   free(table);
 }
 
 static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_args *args,
                                     void **self, dictum_error *err) {
-  struct bdb *table = calloc(1, sizeof *table);
+  struct bdb *table = new_table();
   if (!table)
     return host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
-  table->reader = (struct bdb_reader)BDB_NO_READER;
   table->kind = strcmp(args->type, "hash") == 0 ? DB_HASH : DB_BTREE;
   table->create_cache = (u_int32_t)host->opt_int(args->cfg, bdb_opts[0].name);
+  table->read_cache = (size_t)host->opt_int(args->cfg, bdb_opts[1].name);
   table->by_library = host->opt_int(args->cfg, bdb_opts[2].name) != 0;
   dictum_status status = tablefile_init(&table->file, host, args, ".db", err);
   if (status == DICTUM_OK)
@@ -80,56 +112,93 @@ static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_a
 
 /* ---- lookup --------------------------------------------------------------------------------- */
 
-/* The value lives until the lock is dropped. */
+struct lookup {
+  struct bdb *table;
+  struct bdb_reader *reader;
+};
+
+/* The value lives as long as the reader is left alone. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
-  struct bdb *table = rock;
-  int error = bdb_image_find(&table->reader.image, &table->finger, key, value, &table->value);
+  struct lookup *lookup = rock;
+  struct bdb_reader *reader = lookup->reader;
+  int error = bdb_image_find(&reader->image, &reader->finger, key, value, &reader->value);
   if (error == DB_NOTFOUND)
     return DICTUM_NOTFOUND;
-  return error ? bdb_fail(table, err, error, "read database") : DICTUM_OK;
+  return error ? bdb_fail(lookup->table, err, error, "read database") : DICTUM_OK;
 }
 
-static dictum_status begin_lookup(struct bdb *table, const dictum_call *call, dictum_error *err) {
-  if (table->updating)
-    return bdb_fail_updating(table, err);
-  table->finger = (struct bdb_finger){0};
-  return bdb_reader_enter(&table->reader, table, call->deadline_ns, err);
+/* @return false when the file must be locked to tell */
+static bool find_unlocked(struct lookup *lookup, const dictum_key *key, dictum_key *value,
+                          dictum_status *status) {
+  struct bdb_reader *reader = lookup->reader;
+  if (!bdb_reader_try_unlocked(reader, lookup->table))
+    return false;
+  reader->finger = (struct bdb_finger){0};
+  *status = tablefile_find(&lookup->table->file, get, lookup, key, value, NULL);
+  return bdb_reader_end_unlocked(reader, lookup->table) && !tablefile_is_failure(*status);
 }
 
-static void end_lookup(struct bdb *table, dictum_status status) {
+static dictum_status begin_locked(struct lookup *lookup, const dictum_call *call,
+                                  dictum_error *err) {
+  lookup->reader->finger = (struct bdb_finger){0};
+  return bdb_reader_enter(lookup->reader, lookup->table, call->deadline_ns, err);
+}
+
+static void end_locked(struct lookup *lookup, dictum_status status) {
   if (tablefile_is_failure(status))
-    bdb_reader_close(&table->reader);
+    bdb_reader_close(lookup->reader);
   else
-    bdb_reader_leave(&table->reader);
+    bdb_reader_leave(lookup->reader);
+}
+
+static dictum_status lookup_locked(struct lookup *lookup, const dictum_call *call,
+                                   const dictum_key *key, dictum_sink *sink, dictum_error *err) {
+  dictum_status status = begin_locked(lookup, call, err);
+  if (status != DICTUM_OK)
+    return status;
+  status = tablefile_lookup(&lookup->table->file, get, lookup, key, sink, err);
+  end_locked(lookup, status);
+  return status;
 }
 
 static dictum_status bdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                 dictum_sink *sink, dictum_error *err) {
   struct bdb *table = self;
-  dictum_status status = begin_lookup(table, call, err);
-  if (status != DICTUM_OK)
-    return status;
+  if (atomic_load(&table->updating))
+    return bdb_fail_updating(table, err);
+  const size_t slot = threadslots_take(&table->slots);
+  struct lookup lookup = {table, &table->readers[slot]};
   const dictum_key wanted = {key, len};
-  status = tablefile_lookup(&table->file, get, table, &wanted, sink, err);
-  end_lookup(table, status);
+  dictum_key value;
+  dictum_status status;
+  if (!find_unlocked(&lookup, &wanted, &value, &status))
+    status = lookup_locked(&lookup, call, &wanted, sink, err);
+  else if (status == DICTUM_OK)
+    status = table->file.host->emit(sink, value.p, value.n);
+  threadslots_give(&table->slots, slot);
   return status;
 }
 
 /* Where a hash keeps a key, so that a batch visits each page once. */
 static uint64_t bucket_of(const void *rock, const dictum_key *key) {
-  const struct bdb *table = rock;
-  return bdb_image_bucket(&table->reader.image, key, tablefile_writes_nul(&table->file));
+  const struct lookup *lookup = rock;
+  return bdb_image_bucket(&lookup->reader->image, key, tablefile_writes_nul(&lookup->table->file));
 }
 
 static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                      size_t n, dictum_sink *sink, dictum_error *err) {
   struct bdb *table = self;
-  dictum_status status = begin_lookup(table, call, err);
-  if (status != DICTUM_OK)
-    return status;
-  status = tablefile_lookup_many(&table->file, get, table, keys, n,
-                                 table->kind == DB_HASH ? bucket_of : NULL, NULL, sink, err);
-  end_lookup(table, status);
+  if (atomic_load(&table->updating))
+    return bdb_fail_updating(table, err);
+  const size_t slot = threadslots_take(&table->slots);
+  struct lookup lookup = {table, &table->readers[slot]};
+  dictum_status status = begin_locked(&lookup, call, err);
+  if (status == DICTUM_OK) {
+    status = tablefile_lookup_many(&table->file, get, &lookup, keys, n,
+                                   table->kind == DB_HASH ? bucket_of : NULL, NULL, sink, err);
+    end_locked(&lookup, status);
+  }
+  threadslots_give(&table->slots, slot);
   return status;
 }
 
@@ -139,11 +208,9 @@ static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const 
   .suffix = ".db",                                                                                 \
   .caps = DICTUM_CAP_ITERATE | DICTUM_CAP_UPDATE | DICTUM_CAP_DELETE | DICTUM_CAP_REPLACE |        \
           DICTUM_CAP_FILE | DICTUM_CAP_MAY_WAIT,                                                   \
-  .threads = DICTUM_THREADS_PER_HANDLE, .opts = bdb_opts,                                          \
-  .nopts = sizeof bdb_opts / sizeof bdb_opts[0], .open = bdb_open_table,                           \
-  .close =                                                                                         \
-      bdb_close, /* closing frees memory, map and descriptor, none of which the parent shares */   \
-      .forget = bdb_close, .lookup = bdb_lookup, .lookup_many = bdb_lookup_many,                   \
+  .threads = DICTUM_THREADS_PARALLEL, .opts = bdb_opts,                                            \
+  .nopts = sizeof bdb_opts / sizeof bdb_opts[0], .open = bdb_open_table, .close = bdb_close,       \
+  .forget = bdb_forget, .lookup = bdb_lookup, .lookup_many = bdb_lookup_many,                      \
   .iter_open = bdb_iter_open, .iter_next = bdb_iter_next, .iter_close = bdb_iter_close,            \
   .txn_begin = bdb_txn_begin, .put = bdb_put, .del = bdb_del, .load = bdb_load,                    \
   .commit = bdb_commit, .abort = bdb_abort, .bucket = bdb_bucket

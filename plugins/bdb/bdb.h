@@ -8,8 +8,9 @@
 #include "bdb_image.h"
 #include "filelock.h"
 #include "tablefile.h"
+#include "threadslots.h"
 
-/** A file open for reading. */
+/** A file open for reading. One thread at a time. */
 struct bdb_reader {
   int fd; /**< ours, for the lock; -1: not open */
   void *map;
@@ -18,18 +19,24 @@ struct bdb_reader {
   bool busy;              /**< others held the lock until the deadline of the last attempt */
   struct bdb_image image; /**< of the map, as it is while the lock is held */
   struct pageset sound;   /**< of the file as it was seen */
+  bool settled;           /**< a change since it was seen would show in its time stamp */
+  bool local;             /**< the file system is one that can be relied on for that */
+  struct tablefile_glance glance;
+  struct bdb_frames frames; /**< of the file as it was seen */
+  struct bdb_finger finger; /**< of the lookups since the lock was taken */
+  struct bdb_scratch value;
 };
 
-/** One open table. One thread at a time. */
+/** One open table. Any number of threads; those that look up take a reader each. */
 struct bdb {
   struct tablefile file;
   DBTYPE kind;
   u_int32_t create_cache; /**< bytes */
   bool by_library;        /**< it writes whole new files, too */
-  struct bdb_reader reader;
-  struct bdb_finger finger; /**< of the lookups since the lock was taken */
-  struct bdb_scratch value;
-  bool updating; /**< an update in place is under way, and has the lock */
+  size_t read_cache;      /**< bytes of pages that each reader keeps */
+  atomic_bool updating;   /**< an update in place is under way, and has the lock */
+  struct threadslots slots;
+  struct bdb_reader readers[threadslots_n];
 };
 
 /* ---- bdb_file.c: files as Berkeley DB sees them ---- */
@@ -73,6 +80,15 @@ dictum_status bdb_reader_enter(struct bdb_reader *reader, const struct bdb *tabl
 dictum_status bdb_reader_resume(struct bdb_reader *reader, const struct bdb *table,
                                 int64_t deadline_ns, bool *changed, dictum_error *err);
 void bdb_reader_leave(struct bdb_reader *reader);
+
+/** Lets the image be searched without a lock, in frames, if the file is one of which can be told
+ * afterwards whether it changed meanwhile. After true, bdb_reader_end_unlocked() must follow. */
+bool bdb_reader_try_unlocked(struct bdb_reader *reader, const struct bdb *table);
+/** Was the file, and is it, what the table's path leads to, and unchanged since it was locked last?
+ * If not, what was found counts for nothing. What was found stays until the reader is used again.
+ */
+bool bdb_reader_end_unlocked(struct bdb_reader *reader, const struct bdb *table);
+
 void bdb_reader_close(struct bdb_reader *reader);
 
 /* ---- bdb_iter.c, bdb_txn.c: methods of the type; see dictum_plugin.h ---- */

@@ -5,12 +5,19 @@
  * A reader has no handle of the library's (bdb_image.c says why), only a
  * descriptor for the lock and a map, in which the changes of others show by
  * themselves.
+ *
+ * A single lookup mostly does without lock and map. Every write moves the file's
+ * time of change (st_ctime, which nobody can set) before it moves a byte. So if
+ * that time is what it was when the file was last seen under the lock, and was
+ * then old enough that no write since can have the same, the pages that were read
+ * are those that were seen.
  */
 #include "bdb.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bdb_write.h"
@@ -167,6 +174,10 @@ static void unmap(struct bdb_reader *reader) {
 
 void bdb_reader_close(struct bdb_reader *reader) {
   unmap(reader);
+  bdb_frames_free(&reader->frames);
+  bdb_scratch_free(&reader->value);
+  reader->settled = reader->local = false;
+  reader->glance = (struct tablefile_glance){0};
   if (reader->fd >= 0)
     close(reader->fd);
   reader->fd = -1;
@@ -207,6 +218,16 @@ static bool is_changed(const struct stat *seen, const struct stat *now) {
   return seen->st_size != now->st_size || !same_time(&seen->st_mtim, &now->st_mtim);
 }
 
+/* Time stamps of files move with the clock's tick, which is 10 ms at most. */
+static bool is_settled(const struct stat *seen) {
+  const int64_t settling_ns = 20000000, second_ns = 1000000000;
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  int64_t age_s = (int64_t)now.tv_sec - seen->st_ctim.tv_sec;
+  return age_s > 1 ||
+         (age_s >= 0 && age_s * second_ns + now.tv_nsec - seen->st_ctim.tv_nsec > settling_ns);
+}
+
 static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
                           const struct stat *now, dictum_error *err) {
   int error = 0;
@@ -214,10 +235,14 @@ static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
     error = map_file(reader, now);
   if (!error)
     error = bdb_image_load(&reader->image, reader->map, reader->map_bytes, table->kind == DB_HASH);
-  if (!reader->sound.bits || is_changed(&reader->seen, now))
+  if (!reader->sound.bits || is_changed(&reader->seen, now) ||
+      !same_time(&reader->seen.st_ctim, &now->st_ctim)) {
     pageset_reset(&reader->sound, error ? 0 : reader->image.pages);
+    reader->frames.fd = -1;
+  }
   reader->image.sound = &reader->sound;
   reader->seen = *now;
+  reader->settled = table->file.unlocked && !error && is_settled(now);
   return error ? bdb_fail(table, err, error, "open database") : DICTUM_OK;
 }
 
@@ -276,4 +301,36 @@ dictum_status bdb_reader_resume(struct bdb_reader *reader, const struct bdb *tab
 
 void bdb_reader_leave(struct bdb_reader *reader) {
   filelock_drop(reader->fd, FILELOCK_FLOCK);
+}
+
+/* ---- readers without a lock ------------------------------------------------------------------ */
+
+/* The first time, which is not that of a program's only lookup. */
+static bool make_frames(struct bdb_reader *reader, const struct bdb *table) {
+  if (reader->frames.fd == reader->fd && reader->frames.pages)
+    return true;
+  reader->local = reader->local || tablefile_is_local(reader->fd);
+  return reader->local && bdb_frames_reset(&reader->frames, reader->fd, reader->image.page_bytes,
+                                           table->read_cache) == 0;
+}
+
+bool bdb_reader_try_unlocked(struct bdb_reader *reader, const struct bdb *table) {
+  if (!reader->settled)
+    return false;
+  reader->settled = make_frames(reader, table);
+  if (!reader->settled)
+    return false;
+  reader->image.frames = &reader->frames;
+  return true;
+}
+
+bool bdb_reader_end_unlocked(struct bdb_reader *reader, const struct bdb *table) {
+  struct stat now;
+  reader->image.frames = NULL;
+  bool there = tablefile_glanced(&table->file, &reader->glance)
+                   ? fstat(reader->fd, &now) == 0
+                   : tablefile_is_current(&table->file, reader->fd, &reader->seen, &now);
+  reader->settled = there && now.st_size == reader->seen.st_size &&
+                    same_time(&now.st_ctim, &reader->seen.st_ctim);
+  return reader->settled;
 }

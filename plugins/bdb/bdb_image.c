@@ -148,7 +148,8 @@ static int gather(const struct bdb_image *image, const unsigned char *chain, dic
                   struct bdb_scratch *scratch) {
   uint32_t number = bdb_u32(image, chain + chain_first),
            length = bdb_u32(image, chain + chain_length);
-  if (length / image->page_bytes >= image->pages)
+  /* What is asked for lies on a page whose frame a long chain would take away. */
+  if (image->frames || length / image->page_bytes >= image->pages)
     return DB_VERIFY_BAD;
   if (!reserve(scratch, length ? length : 1))
     return ENOMEM;

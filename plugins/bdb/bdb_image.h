@@ -4,6 +4,9 @@
  *
  * Nothing in the file is trusted: whatever its bytes are, nothing outside of
  * the map is looked at, and every walk ends.
+ *
+ * A search can do without the map, with pages that are read one by one. It then
+ * gives up where it would need many, with DB_VERIFY_BAD.
  */
 #ifndef DICTUM_PLUGINS_BDB_IMAGE_H
 #define DICTUM_PLUGINS_BDB_IMAGE_H
@@ -11,6 +14,7 @@
 #include <dictum_plugin.h>
 #include <stdbool.h>
 
+#include "bdb_frames.h"
 #include "pageset.h"
 
 /** Errors beside those of the library and the system. */
@@ -29,7 +33,8 @@ struct bdb_image {
   bool swapped; /**< made by a machine of the other byte order */
   uint32_t root;
   uint32_t max_bucket, high_mask, low_mask, spares[32];
-  struct pageset *sound; /**< pages that need not be looked at again; NULL: none */
+  struct pageset *sound;     /**< pages that need not be looked at again; NULL: none */
+  struct bdb_frames *frames; /**< where pages are to be taken from, instead of the map; or NULL */
 };
 
 /** Memory for keys or values that lie in pieces; starts as {0}. */
@@ -40,7 +45,7 @@ struct bdb_scratch {
 void bdb_scratch_free(struct bdb_scratch *scratch);
 
 /** Reads the first page of a file of @p bytes. To be done again after every change of the file.
- * `sound` is left NULL.
+ * `sound` and `frames` are left NULL.
  * @return 0; EINVAL for no such file; DB_OLD_VERSION; DB_VERIFY_BAD when it is damaged; BDB_*. */
 int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool hash);
 
@@ -50,7 +55,7 @@ struct bdb_finger {
   uint32_t leaf; /**< 0: none */
 };
 
-/** Looks up the bytes @p key. *value points into the map or @p scratch.
+/** Looks up the bytes @p key. *value points into the map, a frame or @p scratch.
  * @return 0; DB_NOTFOUND; DB_VERIFY_BAD; ENOMEM. */
 int bdb_image_find(const struct bdb_image *image, struct bdb_finger *finger, const dictum_key *key,
                    dictum_key *value, struct bdb_scratch *scratch);

@@ -108,7 +108,7 @@ void bdb_iter_close(void *rock) {
 
 dictum_status bdb_iter_open(void *self, const dictum_call *call, void **out, dictum_error *err) {
   const struct bdb *table = self;
-  if (table->updating)
+  if (atomic_load(&table->updating))
     return bdb_fail_updating(table, err);
   struct bdb_iter *iter = calloc(1, sizeof *iter);
   if (!iter)

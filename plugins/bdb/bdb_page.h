@@ -89,7 +89,10 @@ struct bdb_page {
   uint32_t n; /* items */
 };
 
+/* One that the file has. @return NULL when it cannot be read, which no page of a map is. */
 static inline const unsigned char *bdb_page_at(const struct bdb_image *image, uint32_t number) {
+  if (image->frames)
+    return bdb_frames_get(image->frames, number);
   return image->map + (size_t)number * image->page_bytes;
 }
 
@@ -115,6 +118,8 @@ static inline bool bdb_page_open(const struct bdb_image *image, uint32_t number,
   if (number == 0 || number >= image->pages)
     return false;
   page->at = bdb_page_at(image, number);
+  if (!page->at)
+    return false;
   page->n = bdb_u16(image, page->at + page_items);
   unsigned type = page->at[page_type];
   if (type == type_hash_unsorted && image->hash)
@@ -138,8 +143,9 @@ bool bdb_page_is_whole(const struct bdb_image *image, const struct bdb_page *pag
 /* The first page of a bucket that nothing was ever put in may be all zero. */
 static inline bool bdb_page_is_blank(const struct bdb_image *image, uint32_t number) {
   static const unsigned char zero[page_content];
-  return number != 0 && number < image->pages &&
-         memcmp(bdb_page_at(image, number), zero, sizeof zero) == 0;
+  const unsigned char *page = number != 0 && number < image->pages ? bdb_page_at(image, number)
+                                                                   : NULL;
+  return page && memcmp(page, zero, sizeof zero) == 0;
 }
 
 /* ---- items ---------------------------------------------------------------------------------- */

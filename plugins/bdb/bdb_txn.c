@@ -50,7 +50,7 @@ static dictum_status fail_write(const struct bdb_txn *txn, dictum_error *err, in
 /* Frees what is left of a transaction. */
 static void txn_free(struct bdb_txn *txn) {
   if (txn->in_place)
-    txn->table->updating = false;
+    atomic_store(&txn->table->updating, false);
   if (txn->db)
     txn->db->close(txn->db, DB_NOSYNC);
   newfile_abort(txn->aside);
@@ -377,7 +377,7 @@ static dictum_status begin_update(struct bdb_txn *txn, const dictum_txn_args *ar
   if (status == DICTUM_OK)
     status = open_for_update(txn, err);
   if (status == DICTUM_OK && !txn->aside)
-    txn->in_place = txn->table->updating = true;
+    atomic_store(&txn->table->updating, txn->in_place = true);
   return status;
 }
 

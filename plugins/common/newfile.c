@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,12 @@
 #include "tablefile.h"
 
 enum { longest_chain_of_links = 40 };
+
+static atomic_uint replaced;
+
+unsigned newfile_replaced(void) {
+  return atomic_load_explicit(&replaced, memory_order_acquire);
+}
 
 struct newfile {
   const dictum_host *host;
@@ -383,6 +390,7 @@ static dictum_status put_in_place(struct newfile *file, enum filelock_kind kind,
   status = adopt_identity(file, err);
   if (status == DICTUM_OK && rename(file->aside, file->target) != 0)
     status = fail(file, err, errno, "replace database", file->target);
+  atomic_fetch_add_explicit(&replaced, 1, memory_order_release);
   if (status == DICTUM_OK)
     status = sync_folder(file, err);
   if (old >= 0)

@@ -50,6 +50,9 @@ dictum_status newfile_replace(struct newfile *file, enum filelock_kind kind, boo
  * and answers OK. */
 dictum_status newfile_create(struct newfile *file, dictum_error *err);
 
+/** How many targets this process has replaced, roughly: another number means that one was. */
+unsigned newfile_replaced(void);
+
 /** Removes the file aside and frees @p file. NULL is fine. */
 void newfile_abort(struct newfile *file);
 

@@ -6,11 +6,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "hot.h"
+#include "newfile.h"
 
 /* Bits of tablefile.forms. */
 enum { form_nul = 1, form_bare = 2 };
@@ -31,6 +34,7 @@ dictum_status tablefile_init(struct tablefile *file, const dictum_host *host,
   file->slot = args->slot;
   file->flags = args->flags;
   atomic_init(&file->forms, forms);
+  file->unlocked = host->opt_int(args->cfg, TABLEFILE_UNLOCKED) != 0;
   file->source = strdup(args->name);
   if (asprintf(&file->path, "%s%s", args->name, suffix) < 0)
     file->path = NULL;
@@ -131,6 +135,36 @@ bool tablefile_is_current(const struct tablefile *file, int fd, const struct sta
   if (stat(file->path, now) == 0)
     return now->st_dev == seen->st_dev && now->st_ino == seen->st_ino;
   return fstat(fd, now) == 0 && now->st_nlink > 0;
+}
+
+bool tablefile_glanced(const struct tablefile *file, struct tablefile_glance *glance) {
+  struct timespec now;
+  if (!file->unlocked)
+    return false;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  const struct tablefile_glance here = {(int64_t)now.tv_sec * 1000000000 + now.tv_nsec,
+                                        newfile_replaced()};
+  if (glance->tick_ns == here.tick_ns && glance->replaced == here.replaced)
+    return true;
+  *glance = here;
+  return false;
+}
+
+bool tablefile_is_local(int fd) {
+  struct statfs fs;
+  if (fstatfs(fd, &fs) != 0)
+    return false;
+  switch ((unsigned long)fs.f_type) {
+  case BTRFS_SUPER_MAGIC:
+  case EXT4_SUPER_MAGIC: /* and those before it */
+  case F2FS_SUPER_MAGIC:
+  case OVERLAYFS_SUPER_MAGIC:
+  case TMPFS_MAGIC:
+  case XFS_SUPER_MAGIC:
+    return true;
+  default:
+    return false;
+  }
 }
 
 static bool is_later(const struct timespec *a, const struct timespec *b) {

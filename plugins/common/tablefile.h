@@ -23,7 +23,16 @@ struct tablefile {
   char *path;        /**< the same with the suffix */
   uint32_t flags;    /**< DICTUM_OPEN_* */
   atomic_uint forms; /**< which forms of a key are still tried */
+  bool unlocked;     /**< single lookups may do without a lock where that is safe */
 };
+
+/** The setting that `unlocked` comes from. Each type that uses a struct tablefile declares it. */
+#define TABLEFILE_UNLOCKED "lookup_without_lock"
+#define TABLEFILE_UNLOCKED_OPT                                                                     \
+  {                                                                                                \
+    TABLEFILE_UNLOCKED, DICTUM_OPT_BOOL, "yes", 0, 0,                                              \
+        "lock the file only for batches, and for lookups while it changes"                         \
+  }
 
 /** @return OK; NOMEM. */
 dictum_status tablefile_init(struct tablefile *file, const dictum_host *host,
@@ -42,6 +51,19 @@ dictum_status tablefile_open(const struct tablefile *file, int *fd, struct stat 
  * @param now   receives its present particulars, if so */
 bool tablefile_is_current(const struct tablefile *file, int fd, const struct stat *seen,
                           struct stat *now);
+
+/** When one reader looked at the path last. Starts as {0}. */
+struct tablefile_glance {
+  int64_t tick_ns;
+  unsigned replaced;
+};
+/** Need the path not be looked at again? It need not before the next tick of the system's clock,
+ * which is up to 10 ms, unless this process put a new file in place. Never without `unlocked`.
+ * When it must, notes that the caller does so now. */
+bool tablefile_glanced(const struct tablefile *file, struct tablefile_glance *glance);
+
+/** Is the file on a disk of this machine, whose state fstat() tells as it is at that moment? */
+bool tablefile_is_local(int fd);
 
 /** True when the file may be made, and there is none yet, or one without a single byte. */
 bool tablefile_is_to_be_made(const struct tablefile *file);

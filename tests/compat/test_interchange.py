@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from entries import aliases_source, keys_to_ask, postmap_source  # noqa: E402
@@ -227,6 +228,52 @@ def change_while_read(kind, reader_name):
             same(set(side.dump(spec)), set((stable + moving).splitlines()), "in the end")
 
 
+class Asker:
+    """A reader that keeps the table open, and is asked one key at a time."""
+
+    def __init__(self, side, spec):
+        self.process = subprocess.Popen([side.programs["postmap"], "-q", "-", spec], env=side.env,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def ask(self, key):
+        self.process.stdin.write(key + b"\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().rstrip(b"\n").split(b"\t")[-1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate(timeout=60)
+
+
+def change_while_open(kind, settings):
+    """Whoever changes the table, in place or as a whole, the next answer is the new one."""
+    settled = 0.03  # seconds after which a file is read without a lock
+    with Pair("smtputf8_enable = yes\n" + settings) as pair:
+        path = pair.source("table", b"key 0\n" + postmap_source(500))
+        spec = f"{kind}:{path}"
+        pair.ours.must(spec)
+
+        def put(side, value):
+            side.must("-r", "-i", spec, given=b"key %s\n" % value)
+
+        def build(side, value):
+            pair.source("table", b"key %s\n" % value + postmap_source(500))
+            side.must(spec)
+        with Asker(pair.ours, spec) as reader:
+            for number in range(24):
+                change = (put, build)[number % 2]
+                side = pair.sides[number // 2 % 2]
+                value = b"%d" % number
+                change(side, value)
+                for _ in range(4):
+                    same(reader.ask(b"key"), value,
+                         f"after {change.__name__} {number} by {side.name}")
+                    if number % 3:
+                        time.sleep(settled)
+
+
 def cases():
     for kind in TYPES:
         yield f"{kind}: {COUNT} entries", lambda kind=kind: many_entries(kind)
@@ -242,6 +289,10 @@ def cases():
         for options in ([], ["-n"], ["-N"]):
             yield f"{kind}: put and del {' '.join(options)}", \
                 lambda kind=kind, options=options: put_and_del(kind, *options)
+        if kind != "lmdb":  # whose -i by Postfix takes no lock
+            for settings in ("", "lookup_without_lock = no\n"):
+                yield f"{kind}: changed while open, {settings.strip() or 'without lock'}", \
+                    lambda kind=kind, settings=settings: change_while_open(kind, settings)
         for reader in ("ours", "theirs"):
             yield f"{kind}: changed while {reader} reads", \
                 lambda kind=kind, reader=reader: change_while_read(kind, reader)
