@@ -9,8 +9,6 @@
 /* Files that name each other in a ring must come to an end. */
 enum { deepest_file = 16 };
 
-static const char separators[] = ", \t\r\n";
-
 struct entry {
   bool excludes;
   char *domain;        /* or NULL */
@@ -25,89 +23,100 @@ struct domains {
 
 /* A list that is being read. */
 struct reading {
-  const dictum_host *host;
-  const dictum_open_args *args;
+  const struct settings *settings;
   struct domains *domains;
+  bool any; /* the list has a word */
   unsigned depth;
 };
 
-static dictum_status read_list(struct reading *reading, const char *list, dictum_error *err);
+/* Of a file or of the setting. */
+static dictum_status read_words(struct reading *reading, const char *list);
 
-static dictum_status nomem(const struct reading *reading, dictum_error *err) {
-  return reading->host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+static dictum_status refuse_file(const struct settings *settings, dictum_status status,
+                                 const dictum_error *why) {
+  return settings->host->fail(settings->err, status, why->sys_errno, "%s: domain: %s",
+                              settings->args->name, why->what);
 }
 
-static dictum_status read_file(struct reading *reading, const char *path, dictum_error *err) {
-  if (reading->depth >= deepest_file)
-    return reading->host->fail(err, DICTUM_CONFIG, 0, "domain: %s: files are nested too deeply",
-                               path);
-  dictum_lines *lines;
-  dictum_status status = reading->host->lines_open(reading->args->slot, path, &lines, err);
-  if (status != DICTUM_OK)
-    return status;
-  reading->depth++;
+static dictum_status read_lines(struct reading *reading, dictum_lines *lines) {
+  const struct settings *settings = reading->settings;
+  dictum_error why = DICTUM_ERROR_INIT;
   char *text;
   size_t len;
   uint64_t line;
-  while ((status = reading->host->lines_next(lines, &text, &len, &line, err)) == DICTUM_OK &&
-         (status = read_list(reading, text, err)) == DICTUM_OK)
-    continue;
-  reading->depth--;
-  reading->host->lines_close(lines);
-  return status == DICTUM_END ? DICTUM_OK : status;
-}
-
-static dictum_status read_word(struct reading *reading, const char *word, dictum_error *err) {
-  bool excludes = false;
-  for (; *word == '!'; word++)
-    excludes = !excludes;
-  if (*word == '/' && !excludes)
-    return read_file(reading, word, err);
-  if (*word == '\0' || *word == '/')
-    return reading->host->fail(err, DICTUM_CONFIG, 0, "domain: \"!\" needs a domain or a table");
-  struct domains *domains = reading->domains;
-  struct entry *entries = realloc(domains->entries, (domains->n + 1) * sizeof *entries);
-  if (!entries)
-    return nomem(reading, err);
-  domains->entries = entries;
-  struct entry *entry = &entries[domains->n];
-  *entry = (struct entry){.excludes = excludes};
-  if (strchr(word, ':')) {
-    const uint32_t flags = reading->args->flags & (DICTUM_OPEN_UTF8 | DICTUM_OPEN_NOFOLD);
-    dictum_status status = reading->host->tables->open(
-        reading->args->slot, word, flags | DICTUM_OPEN_DEGRADE, &entry->table, err);
-    if (status != DICTUM_OK)
+  dictum_status status;
+  while ((status = settings->host->lines_next(lines, &text, &len, &line, &why)) == DICTUM_OK)
+    if ((status = read_words(reading, text)) != DICTUM_OK)
       return status;
-  } else if (!(entry->domain = strdup(word))) {
-    return nomem(reading, err);
-  }
-  domains->n++;
-  return DICTUM_OK;
+  return status == DICTUM_END ? DICTUM_OK : refuse_file(settings, status, &why);
 }
 
-static dictum_status read_list(struct reading *reading, const char *list, dictum_error *err) {
-  char *copy = strdup(list), *place;
-  if (!copy)
-    return nomem(reading, err);
-  dictum_status status = DICTUM_OK;
-  for (char *word = strtok_r(copy, separators, &place); word && status == DICTUM_OK;
-       word = strtok_r(NULL, separators, &place))
-    status = read_word(reading, word, err);
-  free(copy);
+static dictum_status read_file(struct reading *reading, const char *path) {
+  const struct settings *settings = reading->settings;
+  if (reading->depth >= deepest_file)
+    return settings_refuse(settings, "domain: %s: files are nested too deeply", path);
+  dictum_error why = DICTUM_ERROR_INIT;
+  dictum_lines *lines;
+  dictum_status status = settings->host->lines_open(settings->args->slot, path, &lines, &why);
+  if (status != DICTUM_OK)
+    return refuse_file(settings, status, &why);
+  reading->depth++;
+  status = read_lines(reading, lines);
+  reading->depth--;
+  settings->host->lines_close(lines);
   return status;
 }
 
-dictum_status domains_open(const dictum_host *host, const dictum_open_args *args, const char *list,
-                           struct domains **out, dictum_error *err) {
-  *out = NULL;
-  if (list[strspn(list, separators)] == '\0')
-    return DICTUM_OK;
-  struct reading reading = {host, args, calloc(1, sizeof *reading.domains), 0};
-  if (!reading.domains)
-    return nomem(&reading, err);
-  reading.domains->host = host;
-  dictum_status status = read_list(&reading, list, err);
+static dictum_status open_table(const struct settings *settings, const char *spec,
+                                dictum_table **out) {
+  const uint32_t flags = settings->args->flags & (DICTUM_OPEN_UTF8 | DICTUM_OPEN_NOFOLD);
+  return settings->host->tables->open(settings->args->slot, spec, flags | DICTUM_OPEN_DEGRADE, out,
+                                      settings->err);
+}
+
+static dictum_status add_entry(const struct settings *settings, struct domains *domains,
+                               bool excludes, const char *word) {
+  struct entry *entries = reallocarray(domains->entries, domains->n + 1, sizeof *entries);
+  if (!entries)
+    return settings_nomem(settings);
+  domains->entries = entries;
+  struct entry *entry = &entries[domains->n];
+  *entry = (struct entry){.excludes = excludes};
+  dictum_status status = DICTUM_OK;
+  if (strchr(word, ':'))
+    status = open_table(settings, word, &entry->table);
+  else if (!(entry->domain = strdup(word)))
+    status = settings_nomem(settings);
   if (status == DICTUM_OK)
+    domains->n++;
+  return status;
+}
+
+static dictum_status read_word(const struct settings *settings, void *rock, const char *word) {
+  struct reading *reading = rock;
+  bool excludes = false;
+  reading->any = true;
+  for (; *word == '!'; word++)
+    excludes = !excludes;
+  if (*word == '/' && !excludes)
+    return read_file(reading, word);
+  if (*word == '\0' || *word == '/')
+    return settings_refuse(settings, "domain: \"!\" needs a domain or a table");
+  return add_entry(settings, reading->domains, excludes, word);
+}
+
+static dictum_status read_words(struct reading *reading, const char *list) {
+  return settings_words(reading->settings, list, read_word, reading);
+}
+
+dictum_status domains_open(const struct settings *settings, struct domains **out) {
+  struct reading reading = {.settings = settings, .domains = calloc(1, sizeof *reading.domains)};
+  *out = NULL;
+  if (!reading.domains)
+    return settings_nomem(settings);
+  reading.domains->host = settings->host;
+  dictum_status status = read_words(&reading, settings_text(settings, "domain"));
+  if (status == DICTUM_OK && reading.any)
     *out = reading.domains;
   else
     domains_free(reading.domains);

@@ -9,15 +9,14 @@
 #ifndef DICTUM_PLUGINS_DOMAINS_H
 #define DICTUM_PLUGINS_DOMAINS_H
 
-#include "template.h"
+#include "settings.h"
 
 struct domains;
 
-/** Reads a list. Tables in it are opened with DEGRADE and the UTF8 and NOFOLD of @p args.
+/** Reads the list. Tables in it are opened with DEGRADE and the UTF8 and NOFOLD of the table.
  * @param out  NULL for an empty list; to be released with domains_free()
  * @return OK; CONFIG for a file that cannot be read or that names itself; INVALID; NOMEM. */
-dictum_status domains_open(const dictum_host *host, const dictum_open_args *args, const char *list,
-                           struct domains **out, dictum_error *err);
+dictum_status domains_open(const struct settings *settings, struct domains **out);
 /** NULL is fine. */
 void domains_free(struct domains *domains);
 

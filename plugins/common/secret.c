@@ -12,33 +12,34 @@
 
 enum { longest_secret = 4096 };
 
-dictum_status secret_locate(const dictum_host *host, const char *option, const char *name,
-                            char **out, dictum_error *err) {
+dictum_status secret_locate(const struct settings *settings, const char *option, char **out) {
+  const char *name = settings_text(settings, option);
+  const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
   *out = NULL;
   if (!*name)
     return DICTUM_OK;
   if (strchr(name, '/')) {
     *out = strdup(name);
-    return *out ? DICTUM_OK : host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+    return *out ? DICTUM_OK : settings_nomem(settings);
   }
-  const char *folder = secure_getenv("CREDENTIALS_DIRECTORY");
   if (!folder)
-    return host->fail(err, DICTUM_CONFIG, 0,
-                      "%s: %s has no slash, and there is no CREDENTIALS_DIRECTORY", option, name);
+    return settings->host->fail(settings->err, DICTUM_CONFIG, 0,
+                                "%s: %s has no slash, and there is no CREDENTIALS_DIRECTORY",
+                                option, name);
   if (asprintf(out, "%s/%s", folder, name) >= 0)
     return DICTUM_OK;
   *out = NULL;
-  return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
+  return settings_nomem(settings);
 }
 
-void secret_warn(const dictum_host *host, dictum_slot *slot, const char *option, const char *name,
+void secret_warn(const struct settings *settings, const char *option, const char *name,
                  const char *path) {
   struct stat st;
   const mode_t others = strchr(name, '/') ? S_IRWXG | S_IRWXO : S_IWGRP | S_IRWXO;
   if (stat(path, &st) == 0 && (st.st_mode & others))
-    host->log(slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_FILE,
-              "%s: %s holds a secret, and others than its owner may use it (mode %04o)", option,
-              path, (unsigned)(st.st_mode & 07777));
+    settings->host->log(settings->args->slot, DICTUM_LEVEL_WARNING, DICTUM_CODE_FILE,
+                        "%s: %s holds a secret, and others than its owner may use it (mode %04o)",
+                        option, path, (unsigned)(st.st_mode & 07777));
 }
 
 bool secret_is_private(const char *path) {

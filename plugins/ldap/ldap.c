@@ -193,20 +193,16 @@ static bool read_attributes(struct table *table) {
   return table->attributes != NULL;
 }
 
-static dictum_status read_templates(struct table *table, const dictum_open_args *args,
-                                    dictum_error *err) {
-  const dictum_host *host = table->host;
-  const char *format = host->opt_str(args->cfg, "result_format");
+static dictum_status read_templates(struct table *table, const struct settings *settings) {
+  const char *format = settings_text(settings, "result_format");
   if (!*format)
-    format = host->opt_str(args->cfg, "result_filter");
-  dictum_status status = template_parse(host, host->opt_str(args->cfg, "search_base"),
-                                        TEMPLATE_QUERY, args->name, &table->base, err);
+    format = settings_text(settings, "result_filter");
+  dictum_status status = settings_template(settings, "search_base", TEMPLATE_QUERY, &table->base);
   if (status == DICTUM_OK)
-    status = template_parse(host, host->opt_str(args->cfg, "query_filter"), TEMPLATE_QUERY,
-                            args->name, &table->filter, err);
+    status = settings_template(settings, "query_filter", TEMPLATE_QUERY, &table->filter);
   if (status == DICTUM_OK)
-    status = template_parse(host, *format ? format : "%s", TEMPLATE_RESULT, args->name,
-                            &table->result, err);
+    status = template_parse(table->host, *format ? format : "%s", TEMPLATE_RESULT,
+                            settings->args->name, &table->result, settings->err);
   for (size_t i = 0; status == DICTUM_OK && i < table->base.n; i++)
     table->base_has_key |= table->base.pieces[i].part != PIECE_LITERAL;
   return status;
@@ -215,6 +211,7 @@ static dictum_status read_templates(struct table *table, const dictum_open_args 
 static dictum_status read_settings(struct table *table, const dictum_open_args *args,
                                    dictum_error *err) {
   const dictum_host *host = table->host;
+  const struct settings settings = {host, args, err};
   if (asprintf(&table->label, "%s:%s", args->type, args->name) < 0)
     table->label = NULL;
   if (!table->label || !read_attributes(table))
@@ -232,9 +229,9 @@ static dictum_status read_settings(struct table *table, const dictum_open_args *
   if (status == DICTUM_OK)
     status = read_scope(table, args, err);
   if (status == DICTUM_OK)
-    status = read_templates(table, args, err);
+    status = read_templates(table, &settings);
   if (status == DICTUM_OK)
-    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+    status = domains_open(&settings, &table->domains);
   return status;
 }
 

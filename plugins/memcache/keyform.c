@@ -5,19 +5,15 @@
 #include <libmemcached/memcached.h>
 #include <string.h>
 
-dictum_status memcache_keyform_open(struct keyform *form, const dictum_host *host,
-                                    const dictum_open_args *args, dictum_error *err) {
-  const char *format = host->opt_str(args->cfg, "key_format");
-  const char *digest = host->opt_str(args->cfg, "key_digest");
-  *form = (struct keyform){.host = host};
-  form->plain = strcmp(format, "%s") == 0 && !*digest;
-  dictum_status status = template_parse(host, format, TEMPLATE_QUERY, args->name, &form->format,
-                                        err);
+dictum_status memcache_keyform_open(struct keyform *form, const struct settings *settings) {
+  const char *digest = settings_text(settings, "key_digest");
+  *form = (struct keyform){.host = settings->host};
+  form->plain = strcmp(settings_text(settings, "key_format"), "%s") == 0 && !*digest;
+  dictum_status status = settings_template(settings, "key_format", TEMPLATE_QUERY, &form->format);
   if (status == DICTUM_OK && *digest && !(form->digest = EVP_MD_fetch(NULL, digest, NULL)))
-    status = host->fail(err, DICTUM_CONFIG, 0, "%s: key digest %s is not available", args->name,
-                        digest);
+    status = settings_refuse(settings, "key digest %s is not available", digest);
   if (status == DICTUM_OK)
-    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &form->domains, err);
+    status = domains_open(settings, &form->domains);
   return status;
 }
 

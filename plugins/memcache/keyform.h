@@ -3,13 +3,9 @@
 #ifndef DICTUM_PLUGINS_MEMCACHE_KEYFORM_H
 #define DICTUM_PLUGINS_MEMCACHE_KEYFORM_H
 
-#include <dictum_plugin.h>
-#include <stdbool.h>
-
 #include <openssl/evp.h>
 
 #include "domains.h"
-#include "template.h"
 
 /** How a table forms its keys. Constant once it is open. */
 struct keyform {
@@ -22,8 +18,7 @@ struct keyform {
 
 /** Reads key_format, key_digest and domain. @p form is to be released also after a failure.
  * @return OK; CONFIG for a bad template, an unknown digest or a bad list; INVALID; NOMEM. */
-dictum_status memcache_keyform_open(struct keyform *form, const dictum_host *host,
-                                    const dictum_open_args *args, dictum_error *err);
+dictum_status memcache_keyform_open(struct keyform *form, const struct settings *settings);
 /** Releases a form. {0} is fine. */
 void memcache_keyform_close(struct keyform *form);
 

@@ -119,41 +119,40 @@ static void memcache_forget(void *self) {
   free_rest(table);
 }
 
-static void take_numbers(struct memcache *table, const dictum_cfg *cfg) {
-  const dictum_host *host = table->host;
-  table->terms.host = host;
-  table->terms.value_max = (size_t)host->opt_int(cfg, "data_size_limit");
-  table->terms.line_max = (size_t)host->opt_int(cfg, "line_size_limit");
-  table->terms.retries = host->opt_int(cfg, "max_try") > 1;
-  table->timeout_ns = host->opt_int(cfg, "timeout") * 1000000000;
-  table->ttl = host->opt_int(cfg, "ttl");
-  table->flags = (uint32_t)host->opt_int(cfg, "flags");
+static void take_numbers(struct memcache *table, const struct settings *settings) {
+  table->terms.host = settings->host;
+  table->terms.value_max = (size_t)settings_number(settings, "data_size_limit");
+  table->terms.line_max = (size_t)settings_number(settings, "line_size_limit");
+  table->terms.retries = settings_number(settings, "max_try") > 1;
+  table->timeout_ns = settings_number(settings, "timeout") * 1000000000;
+  table->ttl = settings_number(settings, "ttl");
+  table->flags = (uint32_t)settings_number(settings, "flags");
 }
 
 /* Values are decoded once, on the way out of this table. */
-static dictum_status open_backup(struct memcache *table, const dictum_open_args *args,
-                                 dictum_error *err) {
-  const char *spec = table->host->opt_str(args->cfg, "backup");
+static dictum_status open_backup(struct memcache *table, const struct settings *settings) {
+  const dictum_open_args *args = settings->args;
+  const char *spec = settings_text(settings, "backup");
   const uint32_t flags = args->flags & ~(uint32_t)DICTUM_OPEN_FILES;
-  return *spec ? table->host->tables->open(args->slot, spec, flags, &table->backup, err)
+  return *spec ? table->host->tables->open(args->slot, spec, flags, &table->backup, settings->err)
                : DICTUM_OK;
 }
 
 static dictum_status memcache_open(const dictum_host *host, const dictum_open_args *args,
                                    void **self, dictum_error *err) {
+  const struct settings settings = {host, args, err};
   struct memcache *table = calloc(1, sizeof *table);
   if (!table)
-    return host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
+    return settings_nomem(&settings);
   table->host = host;
   table->slot = args->slot;
-  take_numbers(table, args->cfg);
-  dictum_status status = memcache_servers_open(
-      &table->servers, host, host->opt_str(args->cfg, "memcache"), args->name, err);
+  take_numbers(table, &settings);
+  dictum_status status = memcache_servers_open(&table->servers, &settings);
   table->terms.alone = table->servers.n == 1;
   if (status == DICTUM_OK)
-    status = memcache_keyform_open(&table->form, host, args, err);
+    status = memcache_keyform_open(&table->form, &settings);
   if (status == DICTUM_OK)
-    status = open_backup(table, args, err);
+    status = open_backup(table, &settings);
   if (status != DICTUM_OK) {
     memcache_close(table);
     return status;

@@ -17,18 +17,6 @@ enum { most_servers = 100 };
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
-/* A list of servers that is being read. */
-struct reading {
-  const dictum_host *host;
-  const char *label;
-  struct servers *servers;
-  dictum_error *err;
-};
-
-static dictum_status nomem(const struct reading *reading) {
-  return reading->host->fail(reading->err, DICTUM_NOMEM, ENOMEM, "out of memory");
-}
-
 /* A number, or the name of a service. 0: neither. */
 static in_port_t port_of(const char *text) {
   char *end;
@@ -52,38 +40,33 @@ static bool is_address(const char *host) {
 }
 
 /* "host:port" or "[address]:port". */
-static dictum_status read_endpoint(struct reading *reading, struct server *server) {
+static dictum_status read_endpoint(const struct settings *settings, struct server *server) {
   const char *text = server->label, *colon = strrchr(text, ':');
   const char *close = *text == '[' ? strchr(text, ']') : NULL;
   if (!colon || colon[1] == '\0')
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
-                               "%s: %s: missing service information: host:port is needed",
-                               reading->label, text);
+    return settings_refuse(settings, "%s: missing service information: host:port is needed", text);
   size_t len = close ? (size_t)(close - text) - 1 : (size_t)(colon - text);
   bool is_bad = len == 0 || len >= MEMCACHED_NI_MAXHOST || *text == '/' ||
                 (*text == '[' && (!close || close + 1 != colon));
   if (is_bad)
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: %s: bad host", reading->label,
-                               text);
+    return settings_refuse(settings, "%s: bad host", text);
   server->port = port_of(colon + 1);
   if (server->port == 0)
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: %s: bad port", reading->label,
-                               text);
+    return settings_refuse(settings, "%s: bad port", text);
   server->host = strndup(close ? text + 1 : text, len);
   if (!server->host)
-    return nomem(reading);
+    return settings_nomem(settings);
   server->resolves = !is_address(server->host);
   return DICTUM_OK;
 }
 
-static dictum_status read_path(struct reading *reading, struct server *server) {
+static dictum_status read_path(const struct settings *settings, struct server *server) {
   enum { longest = 107 }; /* of the 108 bytes of sun_path, see unix(7), one is for the NUL */
   if (server->label[0] != '/' || strlen(server->label) > longest)
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
-                               "%s: %s: a socket needs a path from \"/\" on of at most %d bytes",
-                               reading->label, server->label, longest);
+    return settings_refuse(settings, "%s: a socket needs a path from \"/\" on of at most %d bytes",
+                           server->label, longest);
   server->host = strdup(server->label);
-  return server->host ? DICTUM_OK : nomem(reading);
+  return server->host ? DICTUM_OK : settings_nomem(settings);
 }
 
 /* Waits are measured on the clock of deadlines. */
@@ -109,26 +92,24 @@ static bool init_locks(struct servers *servers) {
   return true;
 }
 
-static dictum_status read_server(struct reading *reading, const char *word) {
+static dictum_status read_server(const struct settings *settings, void *rock, const char *word) {
+  struct servers *servers = rock;
   const char *colon = strchr(word, ':');
   if (!colon || (strncmp(word, "inet:", 5) != 0 && strncmp(word, "unix:", 5) != 0))
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
-                               "%s: bad memcache setting \"%s\": need inet:host:port or unix:path",
-                               reading->label, word);
-  struct servers *servers = reading->servers;
+    return settings_refuse(settings,
+                           "bad memcache setting \"%s\": need inet:host:port or unix:path", word);
   if (servers->n == most_servers)
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: more than %d servers",
-                               reading->label, most_servers);
+    return settings_refuse(settings, "more than %d servers", most_servers);
   struct server *list = realloc(servers->list, (servers->n + 1) * sizeof *list);
   if (!list)
-    return nomem(reading);
+    return settings_nomem(settings);
   servers->list = list;
   struct server *server = &list[servers->n];
   *server = (struct server){.label = strdup(colon + 1)};
   if (!server->label)
-    return nomem(reading);
+    return settings_nomem(settings);
   servers->n++;
-  return word[0] == 'u' ? read_path(reading, server) : read_endpoint(reading, server);
+  return word[0] == 'u' ? read_path(settings, server) : read_endpoint(settings, server);
 }
 
 static memcached_return_t add_server(memcached_st *memc, const struct server *server) {
@@ -146,23 +127,14 @@ static bool make_ring(struct servers *servers) {
   return done;
 }
 
-dictum_status memcache_servers_open(struct servers *out, const dictum_host *host, const char *list,
-                                    const char *label, dictum_error *err) {
-  static const char separators[] = ", \t\r\n";
-  struct reading reading = {host, label, out, err};
+dictum_status memcache_servers_open(struct servers *out, const struct settings *settings) {
   *out = (struct servers){0};
-  char *copy = strdup(list), *place;
-  if (!copy)
-    return nomem(&reading);
-  dictum_status status = DICTUM_OK;
-  for (char *word = strtok_r(copy, separators, &place); word && status == DICTUM_OK;
-       word = strtok_r(NULL, separators, &place))
-    status = read_server(&reading, word);
-  free(copy);
+  dictum_status status = settings_words(settings, settings_text(settings, "memcache"), read_server,
+                                        out);
   if (status == DICTUM_OK && out->n == 0)
-    status = host->fail(err, DICTUM_CONFIG, 0, "%s: the setting memcache names no server", label);
+    status = settings_refuse(settings, "the setting memcache names no server");
   if (status == DICTUM_OK && (!init_locks(out) || (out->n > 1 && !make_ring(out))))
-    status = nomem(&reading);
+    status = settings_nomem(settings);
   return status;
 }
 

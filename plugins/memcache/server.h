@@ -12,12 +12,12 @@
 #ifndef DICTUM_PLUGINS_MEMCACHE_SERVER_H
 #define DICTUM_PLUGINS_MEMCACHE_SERVER_H
 
-#include <dictum_plugin.h>
 #include <libmemcached/memcached.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
+
+#include "settings.h"
 
 /** Threads beyond these wait for one another. */
 enum { server_connections_max = 16 };
@@ -41,12 +41,11 @@ struct servers {
   memcached_st *ring; /**< NULL for a single server */
 };
 
-/** Reads "inet:host:port" and "unix:path", one or several. Connects to none.
- * @param label  stands before messages
- * @param out    to be released with memcache_servers_close(), also after a failure
+/** Reads the setting "memcache": "inet:host:port" and "unix:path", one or several. Connects to
+ * none.
+ * @param out  to be released with memcache_servers_close(), also after a failure
  * @return OK; CONFIG; NOMEM. */
-dictum_status memcache_servers_open(struct servers *out, const dictum_host *host, const char *list,
-                                    const char *label, dictum_error *err);
+dictum_status memcache_servers_open(struct servers *out, const struct settings *settings);
 /** Ends all connections; none may be in use. {0} is fine. */
 void memcache_servers_close(struct servers *servers);
 /** The same in the child of a fork(), where the connections are the parent's: the library cannot

@@ -73,70 +73,62 @@ static dictum_status nomem(const dictum_host *host, dictum_error *err) {
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
-/* "a, b" asks for these fields. */
-static dictum_status list_attributes(const dictum_host *host, const char *list, bson_t **out,
-                                     dictum_error *err) {
-  static const char separators[] = ", \t\r\n";
-  char *copy = strdup(list), *place;
-  if (!copy)
-    return nomem(host, err);
-  *out = bson_new();
-  for (char *word = strtok_r(copy, separators, &place); word;
-       word = strtok_r(NULL, separators, &place))
-    if (!bson_has_field(*out, word))
-      BSON_APPEND_INT32(*out, word, 1);
-  free(copy);
+/* Asks for a field. */
+static dictum_status add_attribute(const struct settings *settings, void *rock, const char *word) {
+  bson_t *wanted = rock;
+  (void)settings;
+  if (!bson_has_field(wanted, word))
+    BSON_APPEND_INT32(wanted, word, 1);
   return DICTUM_OK;
 }
 
-static dictum_status read_projection(struct table *table, const dictum_open_args *args,
-                                     dictum_error *err) {
-  const dictum_host *host = table->host;
-  const char *projection = host->opt_str(args->cfg, "projection");
-  const char *attributes = host->opt_str(args->cfg, "result_attribute");
-  bson_t *wanted = NULL;
-  dictum_status status = DICTUM_OK;
+static dictum_status read_projection(struct table *table, const struct settings *settings) {
+  const char *projection = settings_text(settings, "projection");
+  const char *attributes = settings_text(settings, "result_attribute");
+  bson_t *wanted;
+  dictum_status status;
   table->options = bson_new();
   if (*projection && *attributes)
-    return host->fail(err, DICTUM_CONFIG, 0,
-                      "%s: projection and result_attribute cannot both be set", args->name);
-  if (*projection)
-    status = mongo_json_read(host, args->name, "projection", projection, strlen(projection),
-                             &wanted, err);
-  else if (*attributes)
-    status = list_attributes(host, attributes, &wanted, err);
-  if (status != DICTUM_OK || !wanted)
+    return settings_refuse(settings, "projection and result_attribute cannot both be set");
+  if (*projection) {
+    status = mongo_json_read(table->host, settings->args->name, "projection", projection,
+                             strlen(projection), &wanted, settings->err);
+  } else if (*attributes) {
+    wanted = bson_new();
+    status = settings_words(settings, attributes, add_attribute, wanted);
+  } else {
+    return DICTUM_OK;
+  }
+  if (!wanted)
     return status;
   if (!bson_has_field(wanted, "_id"))
     BSON_APPEND_INT32(wanted, "_id", 0);
   BSON_APPEND_DOCUMENT(table->options, "projection", wanted);
   bson_destroy(wanted);
-  return DICTUM_OK;
+  return status;
 }
 
-static dictum_status read_settings(struct table *table, const dictum_open_args *args,
-                                   dictum_error *err) {
-  const dictum_host *host = table->host;
-  dictum_status status = mongo_filter_parse(host, host->opt_str(args->cfg, "query_filter"),
-                                            args->name, &table->filter, err);
+static dictum_status read_settings(struct table *table, const struct settings *settings) {
+  dictum_status status = mongo_filter_parse(table->host, settings_text(settings, "query_filter"),
+                                            settings->args->name, &table->filter, settings->err);
   if (status == DICTUM_OK)
-    status = read_projection(table, args, err);
+    status = read_projection(table, settings);
   if (status == DICTUM_OK)
-    status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
-                            args->name, &table->result, err);
+    status = settings_template(settings, "result_format", TEMPLATE_RESULT, &table->result);
   if (status == DICTUM_OK)
-    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+    status = domains_open(settings, &table->domains);
   if (status == DICTUM_OK)
-    status = mongo_server_init(host, args, &table->server, err);
-  table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
+    status = mongo_server_init(settings, &table->server);
+  table->expansion_limit = (uint64_t)settings_number(settings, "expansion_limit");
   return status;
 }
 
 /* The first question makes the first connection. */
 static dictum_status table_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                 dictum_error *err) {
+  const struct settings settings = {host, args, err};
   struct table *table = calloc(1, sizeof *table);
-  if (!table || !turns_init(&table->turns, (unsigned)host->opt_int(args->cfg, "connections"))) {
+  if (!table || !turns_init(&table->turns, (unsigned)settings_number(&settings, "connections"))) {
     free(table);
     return nomem(host, err);
   }
@@ -148,7 +140,7 @@ static dictum_status table_open(const dictum_host *host, const dictum_open_args 
     table->label = NULL;
   mongo_library_start();
   mongo_library_hush();
-  dictum_status status = table->label ? read_settings(table, args, err) : nomem(host, err);
+  dictum_status status = table->label ? read_settings(table, &settings) : nomem(host, err);
   mongo_library_unhush();
   if (status != DICTUM_OK) {
     table_close(table);

@@ -9,26 +9,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "link.h"
 #include "secret.h"
-
-/* The settings being read. */
-struct reading {
-  const dictum_host *host;
-  const dictum_open_args *args;
-  struct server *server;
-  dictum_error *err;
-};
-
-static dictum_status nomem(const struct reading *reading) {
-  return reading->host->fail(reading->err, DICTUM_NOMEM, 0, "out of memory");
-}
-
-static const char *setting(const struct reading *reading, const char *name) {
-  return reading->host->opt_str(reading->args->cfg, name);
-}
 
 /* ---- uri ------------------------------------------------------------------------------------ */
 
@@ -36,12 +19,12 @@ static bool may_hold_secret(const char *uri) {
   return strchr(uri, '@') || strcasestr(uri, "password") || strcasestr(uri, "properties");
 }
 
-static dictum_status refuse(const struct reading *reading, const char *why) {
-  const bool secret = may_hold_secret(setting(reading, "uri"));
-  return reading->host->fail(reading->err, DICTUM_CONFIG, 0, "%s: uri: %s", reading->args->name,
-                             secret ? "it cannot be read. In name and password, write any of "
-                                      "\":/?#[]@%\" as %XX"
-                                    : why);
+static dictum_status refuse(const struct settings *settings, const char *why) {
+  const bool secret = may_hold_secret(settings_text(settings, "uri"));
+  return settings_refuse(settings, "uri: %s",
+                         secret ? "it cannot be read. In name and password, write any of "
+                                  "\":/?#[]@%\" as %XX"
+                                : why);
 }
 
 static const char *text_in(const mongoc_uri_t *uri, const char *option) {
@@ -64,19 +47,17 @@ static void read_tls(struct server *server) {
   };
 }
 
-static dictum_status read_uri(const struct reading *reading) {
-  struct server *server = reading->server;
+static dictum_status read_uri(const struct settings *settings, struct server *server) {
   bson_error_t error = {0};
-  server->uri = mongoc_uri_new_with_error(setting(reading, "uri"), &error);
+  server->uri = mongoc_uri_new_with_error(settings_text(settings, "uri"), &error);
   if (!server->uri)
-    return refuse(reading, error.message);
+    return refuse(settings, error.message);
   read_tls(server);
   return DICTUM_OK;
 }
 
 /* The hosts, with a comma between them. */
-static dictum_status make_label(const struct reading *reading) {
-  struct server *server = reading->server;
+static dictum_status make_label(const struct settings *settings, struct server *server) {
   const char *srv = mongoc_uri_get_srv_hostname(server->uri);
   struct text label = {0};
   bool done = text_append(&label, srv ? srv : "", srv ? strlen(srv) : 0);
@@ -86,57 +67,41 @@ static dictum_status make_label(const struct reading *reading) {
            text_append(&label, host->host_and_port, strlen(host->host_and_port));
   if (!done) {
     text_free(&label);
-    return nomem(reading);
+    return settings_nomem(settings);
   }
   server->label = label.data;
-  return strchr(label.data, '@') ? refuse(reading, "a host with '@'") : DICTUM_OK;
+  return strchr(label.data, '@') ? refuse(settings, "a host with '@'") : DICTUM_OK;
 }
 
 /* ---- secrets -------------------------------------------------------------------------------- */
 
-static void warn_of_settings(const struct reading *reading) {
-  struct stat st;
-  const mongoc_uri_t *uri = reading->server->uri;
-  const char *name = reading->args->name;
-  const bool secret = mongoc_uri_get_password(uri) || reading->server->tls.pem_pwd;
-  if (secret && (name[0] == '/' || name[0] == '.') && stat(name, &st) == 0 &&
-      (st.st_mode & S_IROTH))
-    reading->host->log(reading->args->slot, DICTUM_LEVEL_INFO, DICTUM_CODE_FILE,
-                       "%s holds a password, and everybody may read it", name);
-}
-
-static dictum_status find_secrets(const struct reading *reading) {
-  struct server *server = reading->server;
-  const char *word = setting(reading, "password_file");
-  dictum_status status = secret_locate(reading->host, "password_file", word, &server->password_file,
-                                       reading->err);
+static dictum_status find_secrets(const struct settings *settings, struct server *server) {
+  dictum_status status = secret_locate(settings, "password_file", &server->password_file);
   if (status != DICTUM_OK)
     return status;
-  dictum_slot *slot = reading->args->slot;
   if (server->password_file && !mongoc_uri_get_username(server->uri))
-    return reading->host->fail(reading->err, DICTUM_CONFIG, 0,
-                               "%s: password_file: there is no user in uri", reading->args->name);
+    return settings_refuse(settings, "password_file: there is no user in uri");
   if (server->password_file)
-    secret_warn(reading->host, slot, "password_file", word, server->password_file);
+    secret_warn(settings, "password_file", settings_text(settings, "password_file"),
+                server->password_file);
   if (server->tls.pem_file)
-    secret_warn(reading->host, slot, "tlsCertificateKeyFile", "/", server->tls.pem_file);
-  warn_of_settings(reading);
+    secret_warn(settings, "tlsCertificateKeyFile", "/", server->tls.pem_file);
+  if (mongoc_uri_get_password(server->uri) || server->tls.pem_pwd)
+    settings_warn_of_password(settings);
   return DICTUM_OK;
 }
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-dictum_status mongo_server_init(const dictum_host *host, const dictum_open_args *args,
-                                struct server *out, dictum_error *err) {
+dictum_status mongo_server_init(const struct settings *settings, struct server *out) {
   *out = (struct server){0};
-  const struct reading reading = {host, args, out, err};
-  static dictum_status (*const steps[])(const struct reading *) = {read_uri, make_label,
-                                                                   find_secrets};
+  static dictum_status (*const steps[])(const struct settings *,
+                                        struct server *) = {read_uri, make_label, find_secrets};
   dictum_status status = DICTUM_OK;
-  out->dbname = host->opt_str(args->cfg, "dbname");
-  out->collection = host->opt_str(args->cfg, "collection");
+  out->dbname = settings_text(settings, "dbname");
+  out->collection = settings_text(settings, "collection");
   for (size_t i = 0; i < sizeof steps / sizeof *steps && status == DICTUM_OK; i++)
-    status = steps[i](&reading);
+    status = steps[i](settings, out);
   if (status != DICTUM_OK)
     mongo_server_free(out);
   return status;

@@ -3,10 +3,9 @@
 #ifndef DICTUM_MONGODB_SERVER_H
 #define DICTUM_MONGODB_SERVER_H
 
-#include <dictum_plugin.h>
 #include <mongoc/mongoc.h>
 
-#include "text.h"
+#include "settings.h"
 
 struct server {
   mongoc_uri_t *uri;
@@ -18,8 +17,7 @@ struct server {
 
 /** Reads the settings of a table, and tells about secrets that others may read.
  * @return OK; CONFIG for a mistake in them, in words that hold no secret; NOMEM. */
-dictum_status mongo_server_init(const dictum_host *host, const dictum_open_args *args,
-                                struct server *out, dictum_error *err);
+dictum_status mongo_server_init(const struct settings *settings, struct server *out);
 /** {0} is fine. */
 void mongo_server_free(struct server *server);
 

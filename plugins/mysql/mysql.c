@@ -87,37 +87,6 @@ static dictum_status nomem(const dictum_host *host, dictum_error *err) {
   return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
 }
 
-/* How tables were described before there was "query". */
-static dictum_status legacy_query(const dictum_host *host, const dictum_open_args *args, char **out,
-                                  dictum_error *err) {
-  static const char *const needed[] = {"table", "select_field", "where_field"};
-  const char *text[3];
-  for (size_t i = 0; i < 3; i++) {
-    text[i] = host->opt_str(args->cfg, needed[i]);
-    if (!*text[i])
-      return host->fail(err, DICTUM_CONFIG, 0, "%s: bad string length 0 < 1: %s =", args->name,
-                        needed[i]);
-  }
-  int len = asprintf(out, "SELECT %s FROM %s WHERE %s='%%s' %s", text[1], text[0], text[2],
-                     host->opt_str(args->cfg, "additional_conditions"));
-  return len < 0 ? nomem(host, err) : DICTUM_OK;
-}
-
-static dictum_status read_query(struct table *table, const dictum_open_args *args,
-                                dictum_error *err) {
-  const dictum_host *host = table->host;
-  const char *query = host->opt_str(args->cfg, "query");
-  char *legacy = NULL;
-  dictum_status status = *query ? DICTUM_OK : legacy_query(host, args, &legacy, err);
-  if (status == DICTUM_OK)
-    status = template_parse(host, legacy ? legacy : query, TEMPLATE_QUERY, args->name,
-                            &table->query, err);
-  if (status == DICTUM_OK)
-    status = maria_statement_parse(host, &table->query, args->name, &table->statement, err);
-  free(legacy);
-  return status;
-}
-
 static void describe_host(void *rock, size_t i, struct hostpool_host *host) {
   const struct table *table = rock;
   host->rank = table->server.hosts[i].kind;
@@ -157,27 +126,28 @@ static dictum_status open_pool(struct table *table, dictum_error *err) {
   return table->pool ? DICTUM_OK : nomem(table->host, err);
 }
 
-static dictum_status read_settings(struct table *table, const dictum_open_args *args,
-                                   dictum_error *err) {
-  const dictum_host *host = table->host;
-  dictum_status status = read_query(table, args, err);
+static dictum_status read_settings(struct table *table, const struct settings *settings) {
+  dictum_status status = settings_query(settings, &table->query);
   if (status == DICTUM_OK)
-    status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
-                            args->name, &table->result, err);
+    status = maria_statement_parse(table->host, &table->query, settings->args->name,
+                                   &table->statement, settings->err);
   if (status == DICTUM_OK)
-    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+    status = settings_template(settings, "result_format", TEMPLATE_RESULT, &table->result);
   if (status == DICTUM_OK)
-    status = maria_server_init(host, args, &table->server, err);
+    status = domains_open(settings, &table->domains);
   if (status == DICTUM_OK)
-    status = open_pool(table, err);
-  table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
-  table->wants_rows = host->opt_int(args->cfg, "require_result_set") != 0;
+    status = maria_server_init(settings, &table->server);
+  if (status == DICTUM_OK)
+    status = open_pool(table, settings->err);
+  table->expansion_limit = (uint64_t)settings_number(settings, "expansion_limit");
+  table->wants_rows = settings_number(settings, "require_result_set") != 0;
   return status;
 }
 
 /* The first question makes the first connection. */
 static dictum_status table_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                 dictum_error *err) {
+  const struct settings settings = {host, args, err};
   struct table *table = calloc(1, sizeof *table);
   if (!table)
     return nomem(host, err);
@@ -185,7 +155,7 @@ static dictum_status table_open(const dictum_host *host, const dictum_open_args 
   table->slot = args->slot;
   if (asprintf(&table->label, "%s:%s", args->type, args->name) < 0)
     table->label = NULL;
-  dictum_status status = table->label ? read_settings(table, args, err) : nomem(host, err);
+  dictum_status status = table->label ? read_settings(table, &settings) : nomem(host, err);
   if (status != DICTUM_OK) {
     table_close(table);
     return status;

@@ -3,8 +3,7 @@
 #ifndef DICTUM_MYSQL_SERVER_H
 #define DICTUM_MYSQL_SERVER_H
 
-#include <dictum_plugin.h>
-#include <stdbool.h>
+#include "settings.h"
 
 /** In the order in which they are tried. */
 enum host_kind { HOST_UNIX, HOST_INET };
@@ -31,8 +30,7 @@ struct server {
 
 /** Reads the settings of a table, and tells about secrets that others may read.
  * @return OK; CONFIG for a mistake in them; NOMEM. */
-dictum_status maria_server_init(const dictum_host *host, const dictum_open_args *args,
-                                struct server *out, dictum_error *err);
+dictum_status maria_server_init(const struct settings *settings, struct server *out);
 /** {0} is fine. */
 void maria_server_free(struct server *server);
 /** Is TLS asked for, by any of its settings but a plain "no"? */

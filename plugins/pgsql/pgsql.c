@@ -87,62 +87,43 @@ static dictum_status nomem(const dictum_host *host, dictum_error *err) {
   return host->fail(err, DICTUM_NOMEM, 0, "out of memory");
 }
 
-/* How tables were described before there was "query". */
-static dictum_status legacy_query(const dictum_host *host, const dictum_open_args *args, char **out,
-                                  dictum_error *err) {
-  const char *function = host->opt_str(args->cfg, "select_function");
-  if (*function)
-    return asprintf(out, "SELECT %s('%%s')", function) < 0 ? nomem(host, err) : DICTUM_OK;
-  static const char *const needed[] = {"table", "select_field", "where_field"};
-  const char *text[3];
-  for (size_t i = 0; i < 3; i++) {
-    text[i] = host->opt_str(args->cfg, needed[i]);
-    if (!*text[i])
-      return host->fail(err, DICTUM_CONFIG, 0, "%s: bad string length 0 < 1: %s =", args->name,
-                        needed[i]);
-  }
-  int len = asprintf(out, "SELECT %s FROM %s WHERE %s='%%s' %s", text[1], text[0], text[2],
-                     host->opt_str(args->cfg, "additional_conditions"));
-  return len < 0 ? nomem(host, err) : DICTUM_OK;
-}
-
-static dictum_status read_query(struct table *table, const dictum_open_args *args,
-                                dictum_error *err) {
-  const dictum_host *host = table->host;
-  const char *query = host->opt_str(args->cfg, "query");
-  char *legacy = NULL;
-  dictum_status status = *query ? DICTUM_OK : legacy_query(host, args, &legacy, err);
-  if (status == DICTUM_OK)
-    status = template_parse(host, legacy ? legacy : query, TEMPLATE_QUERY, args->name,
-                            &table->query, err);
-  if (status == DICTUM_OK)
-    status = statement_parse(host, &table->query, args->name, &table->statement, err);
-  free(legacy);
+/* Before there was "query", a function could be named, too. */
+static dictum_status read_query(const struct settings *settings, struct template *out) {
+  const char *function = settings_text(settings, "select_function");
+  if (*settings_text(settings, "query") || !*function)
+    return settings_query(settings, out);
+  char *query;
+  if (asprintf(&query, "SELECT %s('%%s')", function) < 0)
+    return settings_nomem(settings);
+  dictum_status status = template_parse(settings->host, query, TEMPLATE_QUERY, settings->args->name,
+                                        out, settings->err);
+  free(query);
   return status;
 }
 
-static dictum_status read_settings(struct table *table, const dictum_open_args *args,
-                                   dictum_error *err) {
-  const dictum_host *host = table->host;
+static dictum_status read_settings(struct table *table, const struct settings *settings) {
   struct server server;
-  dictum_status status = read_query(table, args, err);
+  dictum_status status = read_query(settings, &table->query);
   if (status == DICTUM_OK)
-    status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
-                            args->name, &table->result, err);
+    status = statement_parse(table->host, &table->query, settings->args->name, &table->statement,
+                             settings->err);
   if (status == DICTUM_OK)
-    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+    status = settings_template(settings, "result_format", TEMPLATE_RESULT, &table->result);
   if (status == DICTUM_OK)
-    status = server_init(host, args, &server, err);
+    status = domains_open(settings, &table->domains);
   if (status == DICTUM_OK)
-    status = pool_open(host, &server, &table->pool, err);
-  table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
-  table->limits_statements = host->opt_int(args->cfg, "statement_timeout") != 0;
+    status = server_init(settings, &server);
+  if (status == DICTUM_OK)
+    status = pool_open(table->host, &server, &table->pool, settings->err);
+  table->expansion_limit = (uint64_t)settings_number(settings, "expansion_limit");
+  table->limits_statements = settings_number(settings, "statement_timeout") != 0;
   return status;
 }
 
 /* The first question makes the first connection. */
 static dictum_status pgsql_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                 dictum_error *err) {
+  const struct settings settings = {host, args, err};
   struct table *table = calloc(1, sizeof *table);
   if (!table)
     return nomem(host, err);
@@ -150,7 +131,7 @@ static dictum_status pgsql_open(const dictum_host *host, const dictum_open_args 
   table->slot = args->slot;
   if (asprintf(&table->label, "%s:%s", args->type, args->name) < 0)
     table->label = NULL;
-  dictum_status status = table->label ? read_settings(table, args, err) : nomem(host, err);
+  dictum_status status = table->label ? read_settings(table, &settings) : nomem(host, err);
   if (status != DICTUM_OK) {
     pgsql_close(table);
     return status;

@@ -9,8 +9,7 @@
 
 #include <libpq-fe.h>
 
-#include "text.h"
-#include <dictum_plugin.h>
+#include "settings.h"
 
 /** In the order in which they are tried. */
 enum host_kind { HOST_UNIX, HOST_INET, HOST_URI };
@@ -39,8 +38,7 @@ struct server {
 
 /** Reads the settings of a table, and tells about secrets that others may read.
  * @return OK; CONFIG for a mistake in them; NOMEM. */
-dictum_status server_init(const dictum_host *host, const dictum_open_args *args, struct server *out,
-                          dictum_error *err);
+dictum_status server_init(const struct settings *settings, struct server *out);
 /** {0} is fine. */
 void server_free(struct server *server);
 

@@ -286,21 +286,15 @@ static bool find_prefix(struct redis *table) {
   return done;
 }
 
-static dictum_status read_formats(struct redis *table, const dictum_open_args *args,
-                                  dictum_error *err) {
-  const dictum_host *host = table->host;
-  const char *result = host->opt_str(args->cfg, "result_format");
-  table->plain = strcmp(result, "%s") == 0;
-  dictum_status status = template_parse(host, host->opt_str(args->cfg, "key_format"),
-                                        TEMPLATE_QUERY, table->label, &table->key_format, err);
+static dictum_status read_formats(struct redis *table, const struct settings *settings) {
+  table->plain = strcmp(settings_text(settings, "result_format"), "%s") == 0;
+  dictum_status status = settings_template(settings, "key_format", TEMPLATE_QUERY,
+                                           &table->key_format);
   if (status == DICTUM_OK)
-    status = template_parse(host, result, TEMPLATE_RESULT, table->label, &table->result_format,
-                            err);
+    status = settings_template(settings, "result_format", TEMPLATE_RESULT, &table->result_format);
   if (status == DICTUM_OK && !find_prefix(table))
-    status = nomem(host, err);
-  return status == DICTUM_OK
-             ? domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err)
-             : status;
+    status = settings_nomem(settings);
+  return status == DICTUM_OK ? domains_open(settings, &table->domains) : status;
 }
 
 /* What can be listed and changed is told apart from what can only be asked. */
@@ -314,6 +308,7 @@ static uint32_t caps_of(const struct redis *table) {
 
 static dictum_status fill(struct redis *table, const dictum_open_args *args, dictum_error *err) {
   const dictum_host *host = table->host;
+  const struct settings settings = {host, args, err};
   if (!(table->label = strdup(args->name)))
     return nomem(host, err);
   table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
@@ -324,7 +319,7 @@ static dictum_status fill(struct redis *table, const dictum_open_args *args, dic
   if (status == DICTUM_OK)
     status = read_kind(table, args->cfg, err);
   if (status == DICTUM_OK)
-    status = read_formats(table, args, err);
+    status = read_formats(table, &settings);
   if (status == DICTUM_OK)
     host->note_caps(args->slot, caps_of(table));
   return status;

@@ -85,61 +85,30 @@ static void sqlite_forget(void *self) {
   free_settings(self);
 }
 
-/* How tables were described before there was "query". */
-static dictum_status legacy_query(const dictum_host *host, const dictum_open_args *args, char **out,
-                                  dictum_error *err) {
-  static const char *const needed[] = {"table", "select_field", "where_field"};
-  const char *text[3];
-  for (size_t i = 0; i < 3; i++) {
-    text[i] = host->opt_str(args->cfg, needed[i]);
-    if (!*text[i])
-      return host->fail(err, DICTUM_CONFIG, 0, "%s: bad string length 0 < 1: %s =", args->name,
-                        needed[i]);
-  }
-  int len = asprintf(out, "SELECT %s FROM %s WHERE %s='%%s' %s", text[1], text[0], text[2],
-                     host->opt_str(args->cfg, "additional_conditions"));
-  return len < 0 ? nomem(host, err) : DICTUM_OK;
-}
-
-static dictum_status read_query(struct table *table, const dictum_open_args *args,
-                                dictum_error *err) {
-  const dictum_host *host = table->database.host;
-  const char *query = host->opt_str(args->cfg, "query");
-  char *legacy = NULL;
-  dictum_status status = *query ? DICTUM_OK : legacy_query(host, args, &legacy, err);
-  if (status == DICTUM_OK)
-    status = template_parse(host, legacy ? legacy : query, TEMPLATE_QUERY, args->name,
-                            &table->query, err);
-  free(legacy);
-  if (status != DICTUM_OK)
-    return status;
-  table->statement = sqlite_statement_parse(&table->query);
-  return table->statement ? DICTUM_OK : nomem(host, err);
-}
-
-static dictum_status read_settings(struct table *table, const dictum_open_args *args,
-                                   dictum_error *err) {
-  const dictum_host *host = table->database.host;
+static dictum_status read_settings(struct table *table, const struct settings *settings) {
+  const dictum_open_args *args = settings->args;
   if (asprintf(&table->label, "%s:%s", args->type, args->name) < 0)
     table->label = NULL;
-  table->path = strdup(host->opt_str(args->cfg, "dbpath"));
+  table->path = strdup(settings_text(settings, "dbpath"));
   if (!table->label || !table->path)
-    return nomem(host, err);
+    return settings_nomem(settings);
   table->database.label = table->label;
   table->database.path = table->path;
-  table->expansion_limit = (uint64_t)host->opt_int(args->cfg, "expansion_limit");
-  dictum_status status = read_query(table, args, err);
+  table->expansion_limit = (uint64_t)settings_number(settings, "expansion_limit");
+  dictum_status status = settings_query(settings, &table->query);
+  if (status == DICTUM_OK && !(table->statement = sqlite_statement_parse(&table->query)))
+    status = settings_nomem(settings);
   if (status == DICTUM_OK)
-    status = template_parse(host, host->opt_str(args->cfg, "result_format"), TEMPLATE_RESULT,
-                            args->name, &table->result, err);
+    status = settings_template(settings, "result_format", TEMPLATE_RESULT, &table->result);
   if (status == DICTUM_OK)
-    status = domains_open(host, args, host->opt_str(args->cfg, "domain"), &table->domains, err);
+    status = domains_open(settings, &table->domains);
   return status;
 }
 
 /* A file that is not there is noticed now. What is in it is looked at by the first question. */
 static dictum_status sqlite_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                  dictum_error *err) {
+  const struct settings settings = {host, args, err};
   struct table *table = calloc(1, sizeof *table);
   if (!table || !turns_init(&table->turns, connections)) {
     free(table);
@@ -147,7 +116,7 @@ static dictum_status sqlite_open(const dictum_host *host, const dictum_open_args
   }
   table->database.host = host;
   table->slot = args->slot;
-  dictum_status status = read_settings(table, args, err);
+  dictum_status status = read_settings(table, &settings);
   if (status == DICTUM_OK)
     status = sqlite_connection_begin(&table->connections[0], &table->database, 0, err);
   if (status != DICTUM_OK) {

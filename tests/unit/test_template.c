@@ -7,6 +7,7 @@
 #include "../../plugins/common/domains.h"
 #include "heard.h"
 #include "host.h"
+#include "options.h"
 #include "slot.h"
 
 static const struct {
@@ -74,15 +75,22 @@ static void test_unknown_letters(void **state) {
 struct fixture {
   dictum_ctx *ctx;
   struct dictum_slot slot;
-  dictum_open_args args;
   struct domains *domains;
 };
 
 static dictum_status open_list(struct fixture *f, const char *list, dictum_error *err) {
   assert_int_equal(dictum_ctx_new(&f->ctx, NULL, NULL), DICTUM_OK);
   f->slot = (struct dictum_slot){.ctx = f->ctx, .spec = "test:x"};
-  f->args = (dictum_open_args){.size = sizeof f->args, .slot = &f->slot};
-  return domains_open(&host_services, &f->args, list, &f->domains, err);
+  static const dictum_opt option = {"domain", DICTUM_OPT_STR, "", 0, 0, ""};
+  char text[8400], *given = text;
+  snprintf(text, sizeof text, "domain=%s", list);
+  dictum_cfg *cfg;
+  assert_int_equal(options_parse(&option, 1, "", &given, 1, &cfg, NULL), DICTUM_OK);
+  const dictum_open_args args = {.size = sizeof args, .slot = &f->slot, .name = "x.cf", .cfg = cfg};
+  const struct settings settings = {&host_services, &args, err};
+  dictum_status status = domains_open(&settings, &f->domains);
+  options_free(cfg);
+  return status;
 }
 
 static dictum_status ask(struct fixture *f, const char *key) {
@@ -153,6 +161,25 @@ static void test_bad_domains(void **state) {
   }
 }
 
+/* There may be many tables with a list of the same name. */
+static void test_messages_name_the_settings(void **state) {
+  (void)state;
+  static const struct {
+    const char *list, *wanted;
+  } bad_lists[] = {
+      {"/nowhere/at/all", "x.cf: domain: open /nowhere/at/all: No such file or directory"},
+      {"/", "x.cf: domain: "},
+      {"!", "x.cf: domain: \"!\" needs a domain or a table"},
+  };
+  for (size_t i = 0; i < sizeof bad_lists / sizeof *bad_lists; i++) {
+    struct fixture f = {0};
+    dictum_error err = DICTUM_ERROR_INIT;
+    assert_int_equal(open_list(&f, bad_lists[i].list, &err), DICTUM_CONFIG);
+    assert_memory_equal(err.what, bad_lists[i].wanted, strlen(bad_lists[i].wanted));
+    close_list(&f);
+  }
+}
+
 static void test_domain_files_in_a_ring(void **state) {
   (void)state;
   struct fixture f = {0};
@@ -175,6 +202,7 @@ int main(void) {
       cmocka_unit_test(test_no_domains),
       cmocka_unit_test(test_domains_that_cannot_tell),
       cmocka_unit_test(test_bad_domains),
+      cmocka_unit_test(test_messages_name_the_settings),
       cmocka_unit_test(test_domain_files_in_a_ring),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
