@@ -29,6 +29,7 @@ enum { shown_size = 30 };
 struct dictum_lines {
   int fd; /* -1: all is in memory */
   bool at_end;
+  bool nul_came; /* once; until then no line need be searched for one */
   char *data;
   size_t start, len, pos, end, size;
   uint64_t number;   /* physical lines taken so far */
@@ -39,6 +40,10 @@ struct dictum_lines {
 
 /* What one physical line is to the logical line around it. */
 enum line_kind { LINE_BEGINS, LINE_CONTINUES, LINE_DROPPED };
+
+static bool has_nul(const char *text, size_t len) {
+  return len > 0 && memchr(text, '\0', len) != NULL;
+}
 
 static dictum_lines *lines_new(const char *label, const struct lines_owner *owner) {
   size_t label_size = strlen(label) + 1;
@@ -80,6 +85,7 @@ dictum_status lines_open_content(dictum_buf *content, const char *label,
   lines->data = content->data;
   lines->end = lines->size = content->len;
   lines->at_end = true;
+  lines->nul_came = has_nul(lines->data, lines->end);
   *content = (dictum_buf){0};
   *out = lines;
   return DICTUM_OK;
@@ -147,6 +153,7 @@ static dictum_status fill(dictum_lines *lines, dictum_error *err) {
     int number = errno;
     return error_set(err, DICTUM_CONFIG, number, "read %s: %s", lines->label, ERRNO_TEXT(number));
   }
+  lines->nul_came = lines->nul_came || has_nul(lines->data + lines->end, (size_t)n);
   lines->end += (size_t)n;
   lines->at_end = n == 0;
   return DICTUM_OK;
@@ -192,10 +199,6 @@ static enum line_kind line_kind(const char *text, size_t len) {
   return i > 0 ? LINE_CONTINUES : LINE_BEGINS;
 }
 
-static bool has_nul(const char *text, size_t len) {
-  return len > 0 && memchr(text, '\0', len) != NULL;
-}
-
 /* ---- logical lines ------------------------------------------------------------------------ */
 
 static void warn_of_nul(const dictum_lines *lines, uint64_t first, uint64_t last) {
@@ -219,7 +222,7 @@ static void warn_of_white_space(const dictum_lines *lines, const struct line *li
 }
 
 static void drop_line(dictum_lines *lines, size_t len) {
-  bool doubtful = has_nul(lines->data + lines->pos, len);
+  bool doubtful = lines->nul_came && has_nul(lines->data + lines->pos, len);
   take_line(lines, len);
   if (doubtful)
     warn_of_nul(lines, lines->number, lines->number);
@@ -288,7 +291,7 @@ static void give_line(dictum_lines *lines, struct line *line, uint64_t last) {
   line->text = lines->data + lines->start;
   line->len = lines->len;
   line->text[line->len] = '\0';
-  if (has_nul(line->text, line->len)) {
+  if (lines->nul_came && has_nul(line->text, line->len)) {
     warn_of_nul(lines, line->number, last);
     line->len = strlen(line->text);
   }
