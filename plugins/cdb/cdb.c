@@ -12,7 +12,8 @@
  * takes one of a few references to it, so that threads seldom meet.
  *
  * LOCKS: none to read. A file is never changed, only replaced (newfile.h), and
- * each lookup or batch looks whether it was. A walk goes on with what it began.
+ * each lookup or batch looks whether it was, once a tick of the clock. A walk
+ * goes on with what it began.
  * Who overwrites a file in place breaks that rule: when it becomes shorter under
  * a lookup, the system ends the process. So do all readers that map cdb files.
  *
@@ -28,22 +29,22 @@
 /* Bits of cdb.forms. */
 enum { form_nul = 1, form_bare = 2 };
 
+static const dictum_opt cdb_opts[] = {TABLEFILE_UNLOCKED_OPT};
+
 /* ---- life ----------------------------------------------------------------------------------- */
 
 static struct cdb *new_table(void) {
-  struct cdb *table = aligned_alloc(_Alignof(struct cdb), sizeof *table);
+  struct cdb *table = threadslots_alloc(sizeof *table);
   if (!table)
     return NULL;
-  memset(table, 0, sizeof *table);
   /* Without attributes this cannot fail where threads are the system's own. */
   pthread_mutex_init(&table->lock, NULL);
-  for (size_t i = 0; i < cdb_readers; i++)
-    pthread_mutex_init(&table->readers[i].lock, NULL);
+  threadslots_init(&table->slots);
   return table;
 }
 
 static void free_table(struct cdb *table) {
-  for (size_t i = 0; i < cdb_readers; i++)
+  for (size_t i = 0; i < threadslots_n; i++)
     cdb_map_release(table->readers[i].map);
   cdb_map_release(table->newest);
   tablefile_free(&table->file);
@@ -53,8 +54,7 @@ static void free_table(struct cdb *table) {
 static void cdb_close(void *self) {
   struct cdb *table = self;
   pthread_mutex_destroy(&table->lock);
-  for (size_t i = 0; i < cdb_readers; i++)
-    pthread_mutex_destroy(&table->readers[i].lock);
+  threadslots_destroy(&table->slots);
   free_table(table);
 }
 
@@ -63,8 +63,8 @@ static void cdb_forget(void *self) {
   struct cdb *table = self;
   if (pthread_mutex_trylock(&table->lock) != 0)
     return;
-  for (size_t i = 0; i < cdb_readers; i++)
-    if (pthread_mutex_trylock(&table->readers[i].lock) != 0)
+  for (size_t i = 0; i < threadslots_n; i++)
+    if (!threadslots_take_over(&table->slots, i))
       return;
   free_table(table);
 }
@@ -114,32 +114,14 @@ dictum_status cdb_current(struct cdb *table, struct cdb_map **out, dictum_error 
   return status;
 }
 
-/* Each thread begins its search at its own place, so that it mostly finds the same reader again. */
-static struct cdb_reader *take_reader(struct cdb *table) {
-  uintptr_t thread = (uintptr_t)pthread_self();
-  size_t first = (thread >> 12 ^ thread >> 20) % cdb_readers;
-  for (size_t i = 0; i < cdb_readers; i++) {
-    struct cdb_reader *reader = &table->readers[(first + i) % cdb_readers];
-    if (pthread_mutex_trylock(&reader->lock) == 0)
-      return reader;
-  }
-  pthread_mutex_lock(&table->readers[first].lock);
-  return &table->readers[first];
-}
-
-static dictum_status begin_lookup(struct cdb *table, struct cdb_reader **out, dictum_error *err) {
-  struct cdb_reader *reader = take_reader(table);
-  if (!reader->map || !cdb_map_is_current(reader->map, &table->file)) {
-    cdb_map_release(reader->map);
-    reader->map = NULL;
-    dictum_status status = cdb_current(table, &reader->map, err);
-    if (status != DICTUM_OK) {
-      pthread_mutex_unlock(&reader->lock);
-      return status;
-    }
-  }
-  *out = reader;
-  return DICTUM_OK;
+/* Has the reader refer to the map of the file as it is. */
+static dictum_status keep_up(struct cdb *table, struct cdb_reader *reader, dictum_error *err) {
+  if (reader->map && (tablefile_glanced(&table->file, &reader->glance) ||
+                      cdb_map_is_current(reader->map, &table->file)))
+    return DICTUM_OK;
+  cdb_map_release(reader->map);
+  reader->map = NULL;
+  return cdb_current(table, &reader->map, err);
 }
 
 /* A file that was found damaged may be another by now: it is opened anew for the next lookup. */
@@ -152,12 +134,6 @@ static void forget_damaged(struct cdb *table, struct cdb_reader *reader) {
   pthread_mutex_unlock(&table->lock);
   cdb_map_release(reader->map);
   reader->map = NULL;
-}
-
-static void end_lookup(struct cdb *table, struct cdb_reader *reader, dictum_status status) {
-  if (tablefile_is_failure(status))
-    forget_damaged(table, reader);
-  pthread_mutex_unlock(&reader->lock);
 }
 
 /* ---- lookup --------------------------------------------------------------------------------- */
@@ -194,21 +170,27 @@ static dictum_status find(struct cdb *table, const struct cdb_map *map, const di
   return answer == CDB_FOUND ? DICTUM_OK : DICTUM_NOTFOUND;
 }
 
+static dictum_status find_one(struct cdb *table, const struct cdb_map *map, const char *key,
+                              size_t len, dictum_sink *sink, dictum_error *err) {
+  const dictum_key wanted = {key, len};
+  dictum_key value;
+  dictum_status status = find(table, map, &wanted, &value, err);
+  return status == DICTUM_OK ? table->file.host->emit(sink, value.p, value.n) : status;
+}
+
 static dictum_status cdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                 dictum_sink *sink, dictum_error *err) {
   struct cdb *table = self;
-  struct cdb_reader *reader;
   (void)call;
-  dictum_status status = begin_lookup(table, &reader, err);
-  if (status != DICTUM_OK)
-    return status;
-  const dictum_key wanted = {key, len};
-  dictum_key value;
-  status = find(table, reader->map, &wanted, &value, err);
-  dictum_status answer = status == DICTUM_OK ? table->file.host->emit(sink, value.p, value.n)
-                                             : status;
-  end_lookup(table, reader, status);
-  return answer;
+  const size_t slot = threadslots_take(&table->slots);
+  struct cdb_reader *reader = &table->readers[slot];
+  dictum_status status = keep_up(table, reader, err);
+  if (status == DICTUM_OK)
+    status = find_one(table, reader->map, key, len, sink, err);
+  if (tablefile_is_failure(status))
+    forget_damaged(table, reader);
+  threadslots_give(&table->slots, slot);
+  return status;
 }
 
 /* A search mostly waits for memory: twice, for the slot and for the record. What several keys wait
@@ -249,13 +231,15 @@ static dictum_status find_many(struct cdb *table, const struct cdb_map *map, con
 static dictum_status cdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                      size_t n, dictum_sink *sink, dictum_error *err) {
   struct cdb *table = self;
-  struct cdb_reader *reader;
   (void)call;
-  dictum_status status = begin_lookup(table, &reader, err);
-  if (status != DICTUM_OK)
-    return status;
-  status = find_many(table, reader->map, keys, n, sink, err);
-  end_lookup(table, reader, status);
+  const size_t slot = threadslots_take(&table->slots);
+  struct cdb_reader *reader = &table->readers[slot];
+  dictum_status status = keep_up(table, reader, err);
+  if (status == DICTUM_OK)
+    status = find_many(table, reader->map, keys, n, sink, err);
+  if (tablefile_is_failure(status))
+    forget_damaged(table, reader);
+  threadslots_give(&table->slots, slot);
   return status;
 }
 
@@ -314,6 +298,8 @@ static const dictum_type cdb_types[] = {
      .caps = DICTUM_CAP_ITERATE | DICTUM_CAP_REPLACE | DICTUM_CAP_FILE,
      .threads = DICTUM_THREADS_PARALLEL,
      .load_order = DICTUM_ORDER_SOURCE,
+     .opts = cdb_opts,
+     .nopts = sizeof cdb_opts / sizeof cdb_opts[0],
      .open = cdb_open,
      .close = cdb_close,
      .forget = cdb_forget,

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "tablefile.h"
+#include "threadslots.h"
 
 /* ---- the format ----------------------------------------------------------------------------- */
 
@@ -73,7 +74,7 @@ dictum_status cdb_fail_damaged(const struct tablefile *file, dictum_error *err);
 
 /* ---- cdb.c: tables -------------------------------------------------------------------------- */
 
-enum { cdb_readers = 16, cdb_most_slots = 4 << 20 };
+enum { cdb_most_slots = 4 << 20 };
 
 /** One open table. Any number of threads; those that look up take a reader each. */
 struct cdb {
@@ -82,10 +83,11 @@ struct cdb {
   atomic_uint forms;    /**< which forms of a key are still tried */
   pthread_mutex_t lock; /**< of newest */
   struct cdb_map *newest;
+  struct threadslots slots;
   struct cdb_reader {
-    _Alignas(64) pthread_mutex_t lock; /* on a cache line of its own */
-    struct cdb_map *map;
-  } readers[cdb_readers];
+    _Alignas(64) struct cdb_map *map; /* on a cache line of its own */
+    struct tablefile_glance glance;
+  } readers[threadslots_n];
 };
 
 /** A reference to the map of the file as it is now. @return OK; CONFIG; RETRY; NOMEM. */

@@ -11,8 +11,9 @@
  * file, which is not used here.
  *
  * LOCKS are Postfix's: fcntl(2) on all of NAME.lmdb, here owned by the open file
- * rather than the process. Shared around each lookup, batch of lookups and
- * stretch of a walk. An UPDATE takes it exclusively, so that every reader of an
+ * rather than the process. Shared around each batch of lookups and stretch of a
+ * walk, and around a lookup that does not come to an answer without
+ * (lmdb_env.c). An UPDATE takes it exclusively, so that every reader of an
  * older state and every other writer is done, and goes on with it shared: while
  * one transaction is being written, the state before it stays readable. A
  * flock(2) beside it tells our own writers from readers. A REPLACE_ALL builds
@@ -34,28 +35,26 @@
 static const dictum_opt lmdb_opts[] = {
     {"lmdb_map_size", DICTUM_OPT_BYTES, "16777216", 1, INT64_MAX,
      "bytes of address space to begin with when a table is changed"},
+    TABLEFILE_UNLOCKED_OPT,
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */
 
-static bool init_slots(struct lmdb *table) {
-  for (size_t i = 0; i < lmdb_readers; i++) {
-    table->slots[i].reader = (struct lmdb_reader)LMDB_NO_READER;
-    if (pthread_mutex_init(&table->slots[i].lock, NULL) == 0)
-      continue;
-    while (i-- > 0)
-      pthread_mutex_destroy(&table->slots[i].lock);
-    return false;
-  }
-  return true;
+static struct lmdb *new_table(void) {
+  struct lmdb *table = threadslots_alloc(sizeof *table);
+  if (!table)
+    return NULL;
+  threadslots_init(&table->slots);
+  for (size_t i = 0; i < threadslots_n; i++)
+    table->readers[i] = (struct lmdb_reader)LMDB_NO_READER;
+  return table;
 }
 
 static void lmdb_close(void *self) {
   struct lmdb *table = self;
-  for (size_t i = 0; i < lmdb_readers; i++) {
-    lmdb_reader_close(&table->slots[i].reader);
-    pthread_mutex_destroy(&table->slots[i].lock);
-  }
+  for (size_t i = 0; i < threadslots_n; i++)
+    lmdb_reader_close(&table->readers[i]);
+  threadslots_destroy(&table->slots);
   tablefile_free(&table->file);
   free(table->label);
   free(table);
@@ -67,7 +66,7 @@ static dictum_status try_reader(struct lmdb *table, dictum_error *err) {
     return DICTUM_OK;
   if (tablefile_is_to_be_made(&table->file))
     return DICTUM_OK;
-  struct lmdb_reader *reader = &table->slots[0].reader;
+  struct lmdb_reader *reader = &table->readers[0];
   dictum_status status = lmdb_reader_enter(reader, table, filelock_now_ns(), err);
   if (status != DICTUM_OK)
     return reader->busy ? DICTUM_OK : status;
@@ -78,11 +77,9 @@ static dictum_status try_reader(struct lmdb *table, dictum_error *err) {
 
 static dictum_status lmdb_open_table(const dictum_host *host, const dictum_open_args *args,
                                      void **self, dictum_error *err) {
-  struct lmdb *table = calloc(1, sizeof *table);
-  if (!table || !init_slots(table)) {
-    free(table);
+  struct lmdb *table = new_table();
+  if (!table)
     return host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
-  }
   table->map_bytes = (size_t)host->opt_int(args->cfg, lmdb_opts[0].name);
   dictum_status status = tablefile_init(&table->file, host, args, ".lmdb", err);
   if (status == DICTUM_OK && asprintf(&table->label, "lmdb:%s", args->name) < 0) {
@@ -104,9 +101,9 @@ static dictum_status lmdb_open_table(const dictum_host *host, const dictum_open_
 static void lmdb_forget(void *self) {
   struct lmdb *table = self;
   bool all = true;
-  for (size_t i = 0; i < lmdb_readers; i++) {
-    if (pthread_mutex_trylock(&table->slots[i].lock) == 0)
-      lmdb_reader_close(&table->slots[i].reader);
+  for (size_t i = 0; i < threadslots_n; i++) {
+    if (threadslots_take_over(&table->slots, i))
+      lmdb_reader_close(&table->readers[i]);
     else
       all = false;
   }
@@ -121,45 +118,28 @@ static void lmdb_forget(void *self) {
 
 struct lookup {
   struct lmdb *table;
-  struct lmdb_slot *slot;
+  struct lmdb_reader *reader;
   struct lmdb_finger finger;
 };
 
-/* Each thread begins its search at its own place, so that it mostly finds the same reader again. */
-static struct lmdb_slot *take_slot(struct lmdb *table) {
-  uintptr_t thread = (uintptr_t)pthread_self();
-  size_t first = (thread >> 12 ^ thread >> 20) % lmdb_readers;
-  for (size_t i = 0; i < lmdb_readers; i++) {
-    struct lmdb_slot *slot = &table->slots[(first + i) % lmdb_readers];
-    if (pthread_mutex_trylock(&slot->lock) == 0)
-      return slot;
-  }
-  pthread_mutex_lock(&table->slots[first].lock);
-  return &table->slots[first];
-}
-
-static dictum_status begin_lookup(struct lmdb *table, const dictum_call *call,
-                                  struct lookup *lookup, dictum_error *err) {
-  *lookup = (struct lookup){.table = table, .slot = take_slot(table)};
-  dictum_status status = lmdb_reader_enter(&lookup->slot->reader, table, call->deadline_ns, err);
-  if (status != DICTUM_OK)
-    pthread_mutex_unlock(&lookup->slot->lock);
-  return status;
+static dictum_status begin_locked(struct lookup *lookup, const dictum_call *call,
+                                  dictum_error *err) {
+  lookup->finger = (struct lmdb_finger){0};
+  return lmdb_reader_enter(lookup->reader, lookup->table, call->deadline_ns, err);
 }
 
 /* A reader that found its file damaged is not used again. */
-static void end_lookup(struct lookup *lookup, bool failed) {
-  if (failed)
-    lmdb_reader_close(&lookup->slot->reader);
+static void end_locked(struct lookup *lookup, dictum_status status) {
+  if (tablefile_is_failure(status))
+    lmdb_reader_close(lookup->reader);
   else
-    lmdb_reader_leave(&lookup->slot->reader);
-  pthread_mutex_unlock(&lookup->slot->lock);
+    lmdb_reader_leave(lookup->reader);
 }
 
-/* The value lives until the lock is dropped. */
+/* The value points into the map. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
-  int error = lmdb_tree_find(&lookup->slot->reader.tree, &lookup->finger, key, value);
+  int error = lmdb_tree_find(&lookup->reader->tree, &lookup->finger, key, value);
   if (error == MDB_NOTFOUND)
     return DICTUM_NOTFOUND;
   return error ? lmdb_fail(lookup->table, err, error, "read database") : DICTUM_OK;
@@ -167,31 +147,56 @@ static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, d
 
 static void fetch(const void *rock, const dictum_key *key) {
   const struct lookup *lookup = rock;
-  lmdb_tree_fetch(&lookup->slot->reader.tree, key);
+  lmdb_tree_fetch(&lookup->reader->tree, key);
+}
+
+/* @return false when the file must be locked to tell */
+static bool find_unlocked(struct lookup *lookup, const dictum_key *key, dictum_key *value,
+                          dictum_status *status) {
+  if (!lmdb_reader_try_unlocked(lookup->reader, lookup->table))
+    return false;
+  *value = (dictum_key){NULL, 0};
+  *status = tablefile_find(&lookup->table->file, get, lookup, key, value, NULL);
+  return lmdb_reader_end_unlocked(lookup->reader, value) && !tablefile_is_failure(*status);
+}
+
+static dictum_status lookup_locked(struct lookup *lookup, const dictum_call *call,
+                                   const dictum_key *key, dictum_sink *sink, dictum_error *err) {
+  dictum_status status = begin_locked(lookup, call, err);
+  if (status != DICTUM_OK)
+    return status;
+  status = tablefile_lookup(&lookup->table->file, get, lookup, key, sink, err);
+  end_locked(lookup, status);
+  return status;
 }
 
 static dictum_status lmdb_lookup(void *self, const dictum_call *call, const char *key, size_t len,
                                  dictum_sink *sink, dictum_error *err) {
   struct lmdb *table = self;
-  struct lookup lookup;
-  dictum_status status = begin_lookup(table, call, &lookup, err);
-  if (status != DICTUM_OK)
-    return status;
+  const size_t slot = threadslots_take(&table->slots);
+  struct lookup lookup = {.table = table, .reader = &table->readers[slot]};
   const dictum_key wanted = {key, len};
-  status = tablefile_lookup(&table->file, get, &lookup, &wanted, sink, err);
-  end_lookup(&lookup, tablefile_is_failure(status));
+  dictum_key value;
+  dictum_status status;
+  if (!find_unlocked(&lookup, &wanted, &value, &status))
+    status = lookup_locked(&lookup, call, &wanted, sink, err);
+  else if (status == DICTUM_OK)
+    status = table->file.host->emit(sink, value.p, value.n);
+  threadslots_give(&table->slots, slot);
   return status;
 }
 
 static dictum_status lmdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
                                       size_t n, dictum_sink *sink, dictum_error *err) {
   struct lmdb *table = self;
-  struct lookup lookup;
-  dictum_status status = begin_lookup(table, call, &lookup, err);
-  if (status != DICTUM_OK)
-    return status;
-  status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, NULL, fetch, sink, err);
-  end_lookup(&lookup, tablefile_is_failure(status));
+  const size_t slot = threadslots_take(&table->slots);
+  struct lookup lookup = {.table = table, .reader = &table->readers[slot]};
+  dictum_status status = begin_locked(&lookup, call, err);
+  if (status == DICTUM_OK) {
+    status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, NULL, fetch, sink, err);
+    end_locked(&lookup, status);
+  }
+  threadslots_give(&table->slots, slot);
   return status;
 }
 

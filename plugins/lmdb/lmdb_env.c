@@ -6,6 +6,10 @@
  * descriptor for the lock and a map. With the lock held, the newest state of a
  * file stays as it is: writers overwrite pages of older states only, and only
  * when no reader has the lock.
+ *
+ * A single lookup mostly does without the lock: it searches the state that was
+ * loaded last, and sees afterwards whether that is still the newest
+ * (lmdb_tree_is_newest() says why that is enough).
  */
 #include "lmdb_table.h"
 
@@ -83,9 +87,10 @@ static void unmap(struct lmdb_reader *reader) {
 
 void lmdb_reader_close(struct lmdb_reader *reader) {
   unmap(reader);
+  free(reader->value.bytes);
   if (reader->fd >= 0)
     close(reader->fd);
-  reader->fd = -1;
+  *reader = (struct lmdb_reader){.fd = -1, .busy = reader->busy};
 }
 
 static int map_file(struct lmdb_reader *reader, const struct stat *now) {
@@ -174,6 +179,7 @@ static dictum_status enter_once(struct lmdb_reader *reader, const struct lmdb *t
     return status;
   *again = !tablefile_is_current(&table->file, reader->fd, &reader->seen, &now);
   int error = *again ? 0 : load(reader, &now);
+  reader->settled = table->file.unlocked && !*again && !error;
   return error ? lmdb_fail(table, err, error, "open database") : DICTUM_OK;
 }
 
@@ -206,4 +212,36 @@ dictum_status lmdb_reader_resume(struct lmdb_reader *reader, const struct lmdb *
 
 void lmdb_reader_leave(struct lmdb_reader *reader) {
   filelock_drop(reader->fd, FILELOCK_OFD);
+}
+
+/* ---- readers without the lock ---------------------------------------------------------------- */
+
+bool lmdb_reader_try_unlocked(struct lmdb_reader *reader, const struct lmdb *table) {
+  struct stat now;
+  if (!reader->settled || tablefile_glanced(&table->file, &reader->glance))
+    return reader->settled;
+  reader->local = reader->local || tablefile_is_local(reader->fd);
+  reader->settled = reader->local &&
+                    tablefile_is_current(&table->file, reader->fd, &reader->seen, &now) &&
+                    same_time(&reader->changed, &now.st_mtim);
+  return reader->settled;
+}
+
+static bool copy_value(struct lmdb_reader *reader, dictum_key *value) {
+  if (value->n > reader->value.size) {
+    char *bytes = realloc(reader->value.bytes, value->n);
+    if (!bytes)
+      return false;
+    reader->value.bytes = bytes;
+    reader->value.size = value->n;
+  }
+  if (value->n > 0)
+    memcpy(reader->value.bytes, value->p, value->n);
+  value->p = reader->value.bytes;
+  return true;
+}
+
+bool lmdb_reader_end_unlocked(struct lmdb_reader *reader, dictum_key *value) {
+  reader->settled = copy_value(reader, value) && lmdb_tree_is_newest(&reader->tree);
+  return reader->settled;
 }

@@ -15,8 +15,8 @@ static bool is_start(const struct starts *starts, size_t offset) {
   return starts->bits[offset / alignment / 64] >> (offset / alignment % 64) & 1;
 }
 
-static bool add_start(struct starts *starts, size_t offset) {
-  if (offset % alignment != 0 || is_start(starts, offset))
+static bool add_start(struct starts *starts, size_t offset, size_t page_bytes) {
+  if (offset >= page_bytes || offset % alignment != 0 || is_start(starts, offset))
     return false;
   starts->bits[offset / alignment / 64] |= UINT64_C(1) << (offset / alignment % 64);
   return true;
@@ -36,7 +36,7 @@ bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page,
   struct starts starts UNINITIALIZED;
   memset(&starts, 0, tree->page_bytes / alignment / 8);
   for (size_t i = 0; i < n; i++)
-    if (offset_of(page, i) >= tree->page_bytes || !add_start(&starts, offset_of(page, i)))
+    if (!add_start(&starts, offset_of(page, i), tree->page_bytes))
       return false;
   for (size_t i = 0; i < n; i++) {
     struct lmdb_entry entry;

@@ -64,6 +64,10 @@ enum { entry_is_large = 1 };
 
 /* ---- pages ---------------------------------------------------------------------------------- */
 
+/** Reads a number of a page once. Who reads without the lock may see it change, and what was
+ * checked must be what is used. */
+#define LMDB_LOAD(number) __atomic_load_n(&(number), __ATOMIC_RELAXED)
+
 static inline const unsigned char *lmdb_page_at(const struct lmdb_tree *tree, size_t number,
                                                 unsigned kind) {
   if (number < 2 || number >= tree->pages)
@@ -76,10 +80,10 @@ static inline const unsigned char *lmdb_page_at(const struct lmdb_tree *tree, si
 /* How many entries a page of the tree has; 0 when that cannot be. */
 static inline size_t lmdb_page_entries(const struct lmdb_tree *tree, const unsigned char *page) {
   const struct lmdb_page_header *header = (const void *)page;
-  if (header->lower <= sizeof *header || header->lower % 2 != 0 || header->lower > header->upper ||
-      header->upper > tree->page_bytes)
+  const uint16_t lower = LMDB_LOAD(header->lower), upper = LMDB_LOAD(header->upper);
+  if (lower <= sizeof *header || lower % 2 != 0 || lower > upper || upper > tree->page_bytes)
     return 0;
-  return (header->lower - sizeof *header) / sizeof(uint16_t);
+  return (lower - sizeof *header) / sizeof(uint16_t);
 }
 
 /* ---- entries -------------------------------------------------------------------------------- */
@@ -122,8 +126,9 @@ static inline bool lmdb_entry_large_value(const struct lmdb_tree *tree,
   if (!page)
     return false;
   const struct lmdb_page_header *header = (const void *)page;
-  if (header->run == 0 || header->run > tree->pages - number ||
-      entry->header.size > header->run * tree->page_bytes - sizeof *header)
+  const uint32_t run = LMDB_LOAD(header->run);
+  if (run == 0 || run > tree->pages - number ||
+      entry->header.size > run * tree->page_bytes - sizeof *header)
     return false;
   *value = (dictum_key){(const char *)page + sizeof *header, entry->header.size};
   return true;

@@ -4,12 +4,12 @@
 #define DICTUM_PLUGINS_LMDB_TABLE_H
 
 #include <lmdb.h>
-#include <pthread.h>
 #include <setjmp.h>
 
 #include "filelock.h"
 #include "lmdb_tree.h"
 #include "tablefile.h"
+#include "threadslots.h"
 
 /** A file open for reading. One thread at a time. */
 struct lmdb_reader {
@@ -21,19 +21,22 @@ struct lmdb_reader {
   bool busy;               /**< others held the lock until the deadline of the last attempt */
   struct lmdb_tree tree;   /**< the state that is read */
   struct pageset sound;    /**< of that state */
+  bool settled;            /**< nothing was found since that speaks against that state */
+  bool local;              /**< the map shows what others write as they write it */
+  struct tablefile_glance glance;
+  struct {
+    char *bytes;
+    size_t size;
+  } value; /**< what a lookup without the lock found */
 };
-
-enum { lmdb_readers = 16 };
 
 /** One open table. Any number of threads; those that look up take a reader each. */
 struct lmdb {
   struct tablefile file;
   char *label; /**< "lmdb:NAME", what messages about entries begin with */
   size_t map_bytes;
-  struct lmdb_slot {
-    pthread_mutex_t lock;
-    struct lmdb_reader reader;
-  } slots[lmdb_readers];
+  struct threadslots slots;
+  struct lmdb_reader readers[threadslots_n];
 };
 
 /* ---- lmdb_env.c: files as LMDB sees them ---- */
@@ -65,6 +68,16 @@ dictum_status lmdb_reader_enter(struct lmdb_reader *reader, const struct lmdb *t
 dictum_status lmdb_reader_resume(struct lmdb_reader *reader, const struct lmdb *table,
                                  int64_t deadline_ns, dictum_error *err);
 void lmdb_reader_leave(struct lmdb_reader *reader);
+
+/** May the state that was loaded last be searched without the lock? After true,
+ * lmdb_reader_end_unlocked() must follow. */
+bool lmdb_reader_try_unlocked(struct lmdb_reader *reader, const struct lmdb *table);
+/** Copies what was found, so that it stays until the reader is used again.
+ * @param value  of the map, then of the copy
+ * @return false when the state is not the newest any more, or there is no memory: then what was
+ * found counts for nothing */
+bool lmdb_reader_end_unlocked(struct lmdb_reader *reader, dictum_key *value);
+
 void lmdb_reader_close(struct lmdb_reader *reader);
 
 /* ---- lmdb_iter.c, lmdb_txn.c: methods of the type; see dictum_plugin.h ---- */

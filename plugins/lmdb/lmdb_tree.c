@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -76,14 +77,15 @@ bool lmdb_tree_has_trace(int fd) {
   return false;
 }
 
+static size_t transaction_at(const unsigned char *meta_page) {
+  const struct lmdb_meta_page *page = (const void *)meta_page;
+  return __atomic_load_n(&page->meta.transaction, __ATOMIC_ACQUIRE);
+}
+
 static void copy_newest(const unsigned char *map, size_t page_bytes, struct lmdb_meta_page *newest,
                         size_t *number) {
-  const struct lmdb_meta_page *places[2] = {(const void *)map, (const void *)(map + page_bytes)};
-  size_t transactions[2];
-  for (int i = 0; i < 2; i++)
-    transactions[i] = __atomic_load_n(&places[i]->meta.transaction, __ATOMIC_ACQUIRE);
-  *number = transactions[1] > transactions[0];
-  memcpy(newest, places[*number], sizeof *newest);
+  *number = transaction_at(map + page_bytes) > transaction_at(map);
+  memcpy(newest, map + *number * page_bytes, sizeof *newest);
 }
 
 /* A writer may be putting a newer state in the other place at this moment: what looks the same
@@ -130,6 +132,13 @@ int lmdb_tree_load(struct lmdb_tree *tree, const void *map, size_t bytes, size_t
                              .depth = meta->main.depth,
                              .transaction = meta->transaction};
   return tree->pages <= bytes / page_bytes ? 0 : MDB_MAP_RESIZED;
+}
+
+bool lmdb_tree_is_newest(const struct lmdb_tree *tree) {
+  atomic_thread_fence(memory_order_acquire); /* what was looked at was looked at before */
+  const size_t other = (1 - tree->newest) * tree->page_bytes;
+  return transaction_at(tree->map + tree->newest * tree->page_bytes) == tree->transaction &&
+         transaction_at(tree->map + other) < tree->transaction;
 }
 
 /* ---- searching ------------------------------------------------------------------------------ */

@@ -39,6 +39,11 @@ bool lmdb_tree_has_trace(int fd);
  * @return 0; MDB_CORRUPTED; MDB_MAP_RESIZED when the state has pages behind the map's end. */
 int lmdb_tree_load(struct lmdb_tree *tree, const void *map, size_t bytes, size_t page_bytes);
 
+/** Is the state still the newest? Until then no writer has touched its pages: one that writes the
+ * next state writes on other pages, and only when that is in the file may they be used again.
+ * So if this holds after a look at some pages, they were what they seemed. */
+bool lmdb_tree_is_newest(const struct lmdb_tree *tree);
+
 /** Looks at all of the newest state, before the library is let to change it: every page belongs to
  * one place, every link, order and count is right. The map is that of @p tree.
  * @return 0; MDB_CORRUPTED; ENOMEM. */

@@ -249,7 +249,7 @@ class Asker:
 
 def change_while_open(kind, settings):
     """Whoever changes the table, in place or as a whole, the next answer is the new one."""
-    settled = 0.03  # seconds after which a file is read without a lock
+    settled = 0.03  # seconds after which any file is read without a lock
     with Pair("smtputf8_enable = yes\n" + settings) as pair:
         path = pair.source("table", b"key 0\n" + postmap_source(500))
         spec = f"{kind}:{path}"
@@ -261,9 +261,10 @@ def change_while_open(kind, settings):
         def build(side, value):
             pair.source("table", b"key %s\n" % value + postmap_source(500))
             side.must(spec)
+        changes = (build, build) if kind == "cdb" else (put, build)
         with Asker(pair.ours, spec) as reader:
             for number in range(24):
-                change = (put, build)[number % 2]
+                change = changes[number % 2]
                 side = pair.sides[number // 2 % 2]
                 value = b"%d" % number
                 change(side, value)
@@ -289,13 +290,13 @@ def cases():
         for options in ([], ["-n"], ["-N"]):
             yield f"{kind}: put and del {' '.join(options)}", \
                 lambda kind=kind, options=options: put_and_del(kind, *options)
-        if kind != "lmdb":  # whose -i by Postfix takes no lock
-            for settings in ("", "lookup_without_lock = no\n"):
-                yield f"{kind}: changed while open, {settings.strip() or 'without lock'}", \
-                    lambda kind=kind, settings=settings: change_while_open(kind, settings)
         for reader in ("ours", "theirs"):
             yield f"{kind}: changed while {reader} reads", \
                 lambda kind=kind, reader=reader: change_while_read(kind, reader)
+    for kind in (*TYPES, "cdb"):
+        for settings in ("", "lookup_without_lock = no\n"):
+            yield f"{kind}: changed while open, {settings.strip() or 'without lock'}", \
+                lambda kind=kind, settings=settings: change_while_open(kind, settings)
 
 
 if __name__ == "__main__":
