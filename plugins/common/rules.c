@@ -281,6 +281,10 @@ unsigned rules_index_after(const struct rules *rules, const dictum_host *host,
   return after > 1 && rules->n < few_rules ? 0 : (unsigned)after;
 }
 
+bool rules_patterns_wait(const dictum_host *host, const dictum_cfg *cfg) {
+  return host->opt_int(cfg, "rule_patterns_wait") != 0;
+}
+
 /* ---- replacement texts ---------------------------------------------------------------------- */
 
 /* Some text, and then a group, or 0 for none. */

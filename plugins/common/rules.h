@@ -124,6 +124,16 @@ dictum_status rules_find_proposed(const struct rules *rules, rules_propose *prop
 unsigned rules_index_after(const struct rules *rules, const dictum_host *host,
                            const dictum_cfg *cfg);
 
+/** The setting that says whether patterns that cannot be wrong (plain_pattern.h) are compiled when
+ * they are first needed. */
+#define RULES_WAIT_OPT                                                                             \
+  {                                                                                                \
+    "rule_patterns_wait", DICTUM_OPT_BOOL, "yes", 0, 0,                                            \
+        "compile patterns that cannot be wrong when they are first needed"                         \
+  }
+/** Returns what it says. */
+bool rules_patterns_wait(const dictum_host *host, const dictum_cfg *cfg);
+
 /* ---- replacement texts ---------------------------------------------------------------------- */
 
 /** A value with $1, ${1} or $(1) in it, where the pattern's groups go; $$ is a dollar. */

@@ -96,7 +96,8 @@ static bool compile_first(struct expression *expression, int *code, size_t *offs
   return true;
 }
 
-struct expression *expression_new(const char *pattern, uint32_t flags, int *code, size_t *offset) {
+struct expression *expression_new(const char *pattern, uint32_t flags, bool may_wait, int *code,
+                                  size_t *offset) {
   *code = PCRE2_ERROR_HEAP_FAILED;
   *offset = 0;
   size_t size = strlen(pattern) + 1;
@@ -105,7 +106,7 @@ struct expression *expression_new(const char *pattern, uint32_t flags, int *code
     return NULL;
   expression->flags = flags;
   memcpy(expression->text, pattern, size);
-  bool plain = !(flags & PCRE2_EXTENDED) && plain_pattern(pattern, &expression->groups);
+  bool plain = may_wait && !(flags & PCRE2_EXTENDED) && plain_pattern(pattern, &expression->groups);
   if (plain || compile_first(expression, code, offset))
     return expression;
   free(expression);
@@ -206,10 +207,10 @@ static size_t own_place(size_t places) {
 }
 
 struct matcher *matchers_take(struct matchers *matchers) {
-  const size_t places = sizeof matchers->idle / sizeof matchers->idle[0];
+  const size_t places = sizeof matchers->places / sizeof matchers->places[0];
   size_t first = own_place(places);
   for (size_t i = 0; i < places; i++) {
-    _Atomic(struct matcher *) *place = &matchers->idle[(first + i) % places];
+    _Atomic(struct matcher *) *place = &matchers->places[(first + i) % places].idle;
     if (!atomic_load_explicit(place, memory_order_relaxed))
       continue;
     struct matcher *matcher = atomic_exchange_explicit(place, NULL, memory_order_acquire);
@@ -220,12 +221,12 @@ struct matcher *matchers_take(struct matchers *matchers) {
 }
 
 void matchers_give(struct matchers *matchers, struct matcher *matcher) {
-  const size_t places = sizeof matchers->idle / sizeof matchers->idle[0];
+  const size_t places = sizeof matchers->places / sizeof matchers->places[0];
   size_t first = own_place(places);
   for (size_t i = 0; i < places && !matcher->swollen; i++) {
     struct matcher *empty = NULL;
-    if (atomic_compare_exchange_strong_explicit(&matchers->idle[(first + i) % places], &empty,
-                                                matcher, memory_order_release,
+    if (atomic_compare_exchange_strong_explicit(&matchers->places[(first + i) % places].idle,
+                                                &empty, matcher, memory_order_release,
                                                 memory_order_relaxed))
       return;
   }
@@ -233,9 +234,9 @@ void matchers_give(struct matchers *matchers, struct matcher *matcher) {
 }
 
 void matchers_free(struct matchers *matchers) {
-  for (size_t i = 0; i < sizeof matchers->idle / sizeof matchers->idle[0]; i++)
-    if (matchers->idle[i])
-      matcher_free(matchers->idle[i]);
+  for (size_t i = 0; i < sizeof matchers->places / sizeof matchers->places[0]; i++)
+    if (matchers->places[i].idle)
+      matcher_free(matchers->places[i].idle);
 }
 
 /* ---- matching ------------------------------------------------------------------------------- */

@@ -15,15 +15,18 @@
 #include <dictum_plugin.h>
 #include <pcre2.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 
 /** A pattern. Any number of threads may match with it. */
 struct expression;
 
 /** Makes one of @p pattern, which is copied, with PCRE2's options @p flags.
+ * @param may_wait  compile a plain pattern when it is first needed
  * @param code    receives PCRE2's number of what went wrong
  * @param offset  receives where in the pattern
  * @return NULL after a failure. */
-struct expression *expression_new(const char *pattern, uint32_t flags, int *code, size_t *offset);
+struct expression *expression_new(const char *pattern, uint32_t flags, bool may_wait, int *code,
+                                  size_t *offset);
 /** NULL is fine. Also in a forked child. */
 void expression_free(struct expression *expression);
 /** Returns the pattern as it was written. */
@@ -39,7 +42,9 @@ struct matcher;
 /** Matchers that wait for the next call. Zero at first. */
 struct matchers {
   unsigned groups; /**< the highest group that anybody asks for */
-  _Atomic(struct matcher *) idle[8];
+  struct {
+    _Alignas(64) _Atomic(struct matcher *) idle; /* on a cache line of its own */
+  } places[8];
 };
 
 /** Returns a matcher, or NULL when memory is out. */

@@ -45,6 +45,7 @@ struct table {
   struct rules *rules;
   struct matchers matchers;
   struct lazy index;
+  bool patterns_wait; /* plain ones are compiled when they are needed */
 };
 
 /* A table that is being read. */
@@ -138,7 +139,8 @@ static dictum_status new_rule(const struct reading *reading, uint64_t line,
   size_t offset;
   rule->line = line;
   rule->negated = written->negated;
-  rule->expression = expression_new(written->pattern, written->flags, &code, &offset);
+  rule->expression = expression_new(written->pattern, written->flags, reading->table->patterns_wait,
+                                    &code, &offset);
   if (rule->expression) {
     *out = rule;
     return DICTUM_OK;
@@ -238,10 +240,11 @@ static void pcre_close(void *self) {
 
 static dictum_status pcre_open(const dictum_host *host, const dictum_open_args *args, void **self,
                                dictum_error *err) {
-  struct table *table = calloc(1, sizeof *table);
+  struct table *table = aligned_alloc(_Alignof(struct table), sizeof *table);
   if (!table)
     return out_of_memory(host, err);
-  table->from = (struct rules_origin){host, args->slot, args->type, args->name};
+  *table = (struct table){.from = {host, args->slot, args->type, args->name},
+                          .patterns_wait = rules_patterns_wait(host, args->cfg)};
   table->rules = rules_new(host, rule_release);
   struct reading reading = {table, (args->flags & DICTUM_OPEN_FILES) != 0};
   dictum_status status = table->rules ? rules_read(&table->from, read_line, &reading, err)
@@ -325,7 +328,7 @@ static dictum_status pcre_lookup(void *self, const dictum_call *call, const char
   return status;
 }
 
-static const dictum_opt pcre_opts[] = {RULES_INDEX_OPT("1")};
+static const dictum_opt pcre_opts[] = {RULES_INDEX_OPT("1"), RULES_WAIT_OPT};
 
 static const dictum_type pcre_types[] = {{
     .name = "pcre",

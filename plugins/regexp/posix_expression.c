@@ -83,8 +83,8 @@ static struct posix_expression *new_compiled(const char *pattern, int flags, int
   return expression;
 }
 
-struct posix_expression *posix_expression_new(const char *pattern, int flags, int *code,
-                                              char why[POSIX_EXPRESSION_WHY]) {
+struct posix_expression *posix_expression_new(const char *pattern, int flags, bool may_wait,
+                                              int *code, char why[POSIX_EXPRESSION_WHY]) {
   if (pattern_is_too_large(pattern, flags & REG_EXTENDED)) {
     /* The C library's own words, where it counts itself. */
     snprintf(why, POSIX_EXPRESSION_WHY, "Regular expression too big");
@@ -92,7 +92,7 @@ struct posix_expression *posix_expression_new(const char *pattern, int flags, in
     return NULL;
   }
   unsigned groups;
-  bool plain = (flags & REG_EXTENDED) && plain_pattern(pattern, &groups);
+  bool plain = may_wait && (flags & REG_EXTENDED) && plain_pattern(pattern, &groups);
   *code = 0;
   struct posix_expression *expression = plain ? new_plain(pattern, flags, groups)
                                               : new_compiled(pattern, flags, code, why);

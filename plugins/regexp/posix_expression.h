@@ -13,6 +13,7 @@
 #define DICTUM_REGEXP_POSIX_EXPRESSION_H
 
 #include <regex.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct posix_expression;
@@ -21,12 +22,13 @@ struct posix_expression;
 enum { POSIX_EXPRESSION_WHY = 256 };
 
 /** Makes one of @p pattern, which is copied.
- * @param flags  of regcomp()
- * @param code   receives 0; REG_ESPACE when memory is out; another REG_*, and @p why, when it is
+ * @param flags     of regcomp()
+ * @param may_wait  compile a plain pattern when it is first needed
+ * @param code      receives 0; REG_ESPACE when memory is out; another REG_*, and @p why, when it is
  *               wrong or too large (pattern_size.h)
  * @return NULL after a failure. */
-struct posix_expression *posix_expression_new(const char *pattern, int flags, int *code,
-                                              char why[POSIX_EXPRESSION_WHY]);
+struct posix_expression *posix_expression_new(const char *pattern, int flags, bool may_wait,
+                                              int *code, char why[POSIX_EXPRESSION_WHY]);
 /** NULL is fine. */
 void posix_expression_free(struct posix_expression *expression);
 

@@ -59,6 +59,7 @@ struct table {
   unsigned groups; /* the highest that a value asks for */
   locale_t c_locale;
   struct lazy index;
+  bool patterns_wait; /* plain ones are compiled when they are needed */
 };
 
 /* A table that is being read. */
@@ -140,8 +141,8 @@ static dictum_status compile(const struct reading *reading, uint64_t line,
   int code;
   char why[POSIX_EXPRESSION_WHY];
   locale_t callers = uselocale(reading->table->c_locale);
-  condition->expression = posix_expression_new(written->pattern, written->flags | more_flags, &code,
-                                               why);
+  condition->expression = posix_expression_new(written->pattern, written->flags | more_flags,
+                                               reading->table->patterns_wait, &code, why);
   uselocale(callers);
   condition->negated = written->negated;
   if (condition->expression)
@@ -291,6 +292,7 @@ static dictum_status regexp_open(const dictum_host *host, const dictum_open_args
   struct table *table = new_table(host);
   if (!table)
     return out_of_memory(host, err);
+  table->patterns_wait = rules_patterns_wait(host, args->cfg);
   struct reading reading = {
       table, {host, args->slot, args->type, args->name}, (args->flags & DICTUM_OPEN_FILES) != 0};
   dictum_status status = rules_read(&reading.from, read_line, &reading, err);
@@ -441,7 +443,7 @@ static dictum_status regexp_lookup(void *self, const dictum_call *call, const ch
   return status;
 }
 
-static const dictum_opt regexp_opts[] = {RULES_INDEX_OPT("1")};
+static const dictum_opt regexp_opts[] = {RULES_INDEX_OPT("1"), RULES_WAIT_OPT};
 
 static const dictum_type regexp_types[] = {{
     .name = "regexp",

@@ -18,7 +18,7 @@ static const uint32_t usual = PCRE2_CASELESS | PCRE2_DOTALL;
 static struct expression *compile(const char *pattern) {
   int code;
   size_t offset;
-  struct expression *expression = expression_new(pattern, usual, &code, &offset);
+  struct expression *expression = expression_new(pattern, usual, true, &code, &offset);
   assert_non_null(expression);
   return expression;
 }
@@ -100,11 +100,11 @@ static void what_is_not_safe_is_refused(void **state) {
   (void)state;
   int code;
   size_t offset;
-  assert_null(expression_new("(*UTF)a\\C", usual, &code, &offset));
+  assert_null(expression_new("(*UTF)a\\C", usual, true, &code, &offset));
   assert_int_equal(code, PCRE2_ERROR_BACKSLASH_C_CALLER_DISABLED);
-  assert_null(expression_new("(a", usual, &code, &offset));
+  assert_null(expression_new("(a", usual, true, &code, &offset));
   assert_int_equal(offset, 2);
-  assert_null(expression_new("((a{1,255}){1,255}){1,255}", usual, &code, &offset));
+  assert_null(expression_new("((a{1,255}){1,255}){1,255}", usual, true, &code, &offset));
   assert_match("a\\C", "ab", 2, 1);
 }
 
