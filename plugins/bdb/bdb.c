@@ -30,11 +30,12 @@
 static const dictum_opt bdb_opts[] = {
     {"berkeley_db_create_buffer_size", DICTUM_OPT_INT, "16777216", 1, INT32_MAX,
      "bytes of cache while a table is built or changed"},
-    {"berkeley_db_read_buffer_size", DICTUM_OPT_INT, "131072", 1, INT32_MAX,
-     "bytes of pages kept for single lookups, for each thread"},
+    {"berkeley_db_read_buffer_size", DICTUM_OPT_INT, "1048576", 1, INT32_MAX,
+     "bytes of pages kept for single lookups at most, for each thread"},
     {"berkeley_db_build_by_library", DICTUM_OPT_BOOL, "no", 0, 0,
      "let the library write new tables, too, which is slower"},
     TABLEFILE_UNLOCKED_OPT,
+    TABLEFILE_IN_ORDER_OPT,
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */

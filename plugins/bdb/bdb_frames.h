@@ -16,8 +16,9 @@
 struct bdb_frames {
   int fd; /**< not ours */
   uint32_t page_bytes;
-  uint32_t sets;  /**< each page has a set of frames that it may be in */
-  uint32_t clock; /**< counts pages that were asked for */
+  uint32_t sets;      /**< each page has a set of frames that it may be in */
+  uint32_t clock;     /**< counts pages that were asked for again */
+  uint32_t recent[2]; /**< frames whose pages are still being looked at */
   struct bdb_frame *frames;
   unsigned char *pages;
 };

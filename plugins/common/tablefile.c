@@ -35,6 +35,7 @@ dictum_status tablefile_init(struct tablefile *file, const dictum_host *host,
   file->flags = args->flags;
   atomic_init(&file->forms, forms);
   file->unlocked = host->opt_int(args->cfg, TABLEFILE_UNLOCKED) != 0;
+  file->in_order = host->opt_int(args->cfg, TABLEFILE_IN_ORDER) != 0;
   file->source = strdup(args->name);
   if (asprintf(&file->path, "%s%s", args->name, suffix) < 0)
     file->path = NULL;
@@ -279,7 +280,9 @@ dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, 
   size_t i = 0;
   for (; i < n && status == DICTUM_OK && !is_decided(file); i++)
     status = answer(&batch, i);
-  struct keyorder *order = status == DICTUM_OK ? keyorder_new(keys, i, n, place, rock) : NULL;
+  struct keyorder *order = NULL;
+  if (status == DICTUM_OK && file->in_order)
+    order = keyorder_new(keys, i, n, place, rock);
   for (; i < n && status == DICTUM_OK; i++) {
     if (fetch && order && i + fetch_ahead < n)
       fetch(rock, &keys[keyorder_at(order, i + fetch_ahead)]);

@@ -24,6 +24,7 @@ struct tablefile {
   uint32_t flags;    /**< DICTUM_OPEN_* */
   atomic_uint forms; /**< which forms of a key are still tried */
   bool unlocked;     /**< single lookups may do without a lock where that is safe */
+  bool in_order;     /**< batches are asked for in the order of the file */
 };
 
 /** The setting that `unlocked` comes from. Each type that uses a struct tablefile declares it. */
@@ -32,6 +33,14 @@ struct tablefile {
   {                                                                                                \
     TABLEFILE_UNLOCKED, DICTUM_OPT_BOOL, "yes", 0, 0,                                              \
         "lock the file only for batches, and for lookups while it changes"                         \
+  }
+
+/** The setting that `in_order` comes from, for types that use tablefile_lookup_many(). */
+#define TABLEFILE_IN_ORDER "lookup_in_file_order"
+#define TABLEFILE_IN_ORDER_OPT                                                                     \
+  {                                                                                                \
+    TABLEFILE_IN_ORDER, DICTUM_OPT_BOOL, "yes", 0, 0,                                              \
+        "look up the keys of a batch in the order of the file"                                     \
   }
 
 /** @return OK; NOMEM. */
@@ -103,7 +112,8 @@ dictum_status tablefile_lookup(struct tablefile *file, tablefile_get *get, void 
                                const dictum_key *key, dictum_sink *sink, dictum_error *err);
 /** Fetches into the cache what looking up @p key will need; it is asked for soon. */
 typedef void tablefile_fetch(const void *rock, const dictum_key *key);
-/** The method lookup_many(), likewise. Keys are asked for in the order of their places.
+/** The method lookup_many(), likewise. Keys are asked for in the order of their
+ * places, unless the setting forbids it.
  * @param place  NULL: by their bytes
  * @param fetch  may be NULL */
 dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, void *rock,

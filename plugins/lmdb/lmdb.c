@@ -36,6 +36,7 @@ static const dictum_opt lmdb_opts[] = {
     {"lmdb_map_size", DICTUM_OPT_BYTES, "16777216", 1, INT64_MAX,
      "bytes of address space to begin with when a table is changed"},
     TABLEFILE_UNLOCKED_OPT,
+    TABLEFILE_IN_ORDER_OPT,
 };
 
 /* ---- life ----------------------------------------------------------------------------------- */

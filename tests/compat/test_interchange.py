@@ -69,9 +69,9 @@ def answers_agree(pair, specs, keys, *options, program="postmap"):
         same(lines_of(output), expected, f"{reader} asked {spec}")
 
 
-def entries_agree(kind, source, *options):
+def entries_agree(kind, source, *options, settings=""):
     """@return how many there are"""
-    with Pair() as pair:
+    with Pair("smtputf8_enable = yes\n" + settings) as pair:
         specs, said = build_both(pair, kind, source, *options)
         same(set(said[0]), set(said[1]), "messages")
         same(said[0], said[1], "messages")
@@ -84,9 +84,10 @@ def entries_agree(kind, source, *options):
     return len(lines)
 
 
-def many_entries(kind, *options):
-    found = compare_or_shrink(lambda source: entries_agree(kind, source, *options),
-                              postmap_source(COUNT), again())
+def many_entries(kind, *options, settings=""):
+    found = compare_or_shrink(
+        lambda source: entries_agree(kind, source, *options, settings=settings),
+        postmap_source(COUNT), again())
     check(found > COUNT * 0.8, f"only {found} entries")
 
 
@@ -278,6 +279,8 @@ def change_while_open(kind, settings):
 def cases():
     for kind in TYPES:
         yield f"{kind}: {COUNT} entries", lambda kind=kind: many_entries(kind)
+        yield f"{kind}: {COUNT} entries, asked for in the order of the questions", \
+            lambda kind=kind: many_entries(kind, settings="lookup_in_file_order = no\n")
         for option in ("-n", "-N", "-r", "-w", "-f", "-u"):
             yield f"{kind}: {COUNT} entries, {option}", \
                 lambda kind=kind, option=option: many_entries(kind, option)
