@@ -2,11 +2,11 @@
 /*
  * api.c - what one call of the library takes.
  *
- *     api TABLE KEYS THREADS    KEYS: a file, one key a line
+ *     api TABLE KEYS THREADS [NAME=VALUE...]    KEYS: a file, one key a line
  *
- * Every thread asks all keys of the same table, again and again. Prints the nanoseconds that a call
- * takes in each thread, how many keys were found, how many were not, and for how many the answer
- * was "try later".
+ * Every thread asks all keys of the same table, which has these settings, again and again. Prints
+ * the nanoseconds that a call takes in each thread, how many keys were found, how many were not,
+ * and for how many the answer was "try later".
  */
 #include <dictum.h>
 #include <pthread.h>
@@ -28,7 +28,9 @@ struct asking {
   dictum_table *table;
   pthread_barrier_t *start;
   double ns;
-  size_t found, absent, later;
+  struct counts {
+    size_t found, absent, later;
+  } of;
 };
 
 static _Noreturn void die(const char *what) {
@@ -68,17 +70,19 @@ static void read_keys(const char *path, struct keys *keys) {
     die("there are no keys");
 }
 
-static void ask_all(struct asking *asking, dictum_buf *value) {
+/* Counts on its own stack, which no other thread's cache wants. */
+static struct counts ask_all(const struct asking *asking, dictum_buf *value) {
   const struct keys *keys = asking->keys;
+  struct counts of = {0};
   dictum_error err = DICTUM_ERROR_INIT;
-  asking->found = asking->absent = asking->later = 0;
   for (size_t i = 0; i < keys->n; i++) {
     dictum_status status = dictum_lookup(asking->table, keys->text[i], keys->len[i], value, NULL,
                                          &err);
-    asking->found += status == DICTUM_OK;
-    asking->absent += status == DICTUM_NOTFOUND;
-    asking->later += status == DICTUM_RETRY;
+    of.found += status == DICTUM_OK;
+    of.absent += status == DICTUM_NOTFOUND;
+    of.later += status == DICTUM_RETRY;
   }
+  return of;
 }
 
 static void *measure(void *rock) {
@@ -88,7 +92,7 @@ static void *measure(void *rock) {
   pthread_barrier_wait(asking->start);
   double began = now_ns();
   for (int round = 0; round < ROUNDS; round++)
-    ask_all(asking, &value);
+    asking->of = ask_all(asking, &value);
   asking->ns = (now_ns() - began) / (double)(ROUNDS * asking->keys->n);
   dictum_buf_free(&value);
   return NULL;
@@ -106,7 +110,7 @@ static double measure_threads(struct asking *one, size_t threads) {
   }
   for (size_t i = 0; i < threads; i++) {
     pthread_join(ids[i], NULL);
-    if (each[i].found != each[0].found || each[i].absent != each[0].absent)
+    if (each[i].of.found != each[0].of.found || each[i].of.absent != each[0].of.absent)
       die("threads have different answers");
     slowest = each[i].ns > slowest ? each[i].ns : slowest;
   }
@@ -114,16 +118,27 @@ static double measure_threads(struct asking *one, size_t threads) {
   return slowest;
 }
 
+/* @param rock  the words after the number of threads */
+static const char *setting(void *rock, const char *name) {
+  const size_t len = strlen(name);
+  for (char **word = rock; *word; word++)
+    if (strncmp(*word, name, len) == 0 && (*word)[len] == '=')
+      return *word + len + 1;
+  return NULL;
+}
+
 int main(int argc, char **argv) {
   static struct keys keys;
   dictum_ctx *ctx;
   dictum_table *table;
   dictum_error err = DICTUM_ERROR_INIT;
-  size_t threads = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
+  size_t threads = argc >= 4 ? strtoul(argv[3], NULL, 10) : 0;
   if (threads < 1 || threads > MOST_THREADS)
-    die("usage: api TABLE KEYS THREADS");
+    die("usage: api TABLE KEYS THREADS [NAME=VALUE...]");
   read_keys(argv[2], &keys);
   dictum_ctx_opts opts = DICTUM_CTX_OPTS_INIT;
+  opts.param = setting;
+  opts.param_rock = argv + 4;
   opts.retry_min_ms = opts.retry_max_ms = NEVER_MS; /* what is down stays down */
   if (dictum_ctx_new(&ctx, &opts, NULL) != DICTUM_OK)
     die("out of memory");
@@ -133,7 +148,7 @@ int main(int argc, char **argv) {
   pthread_barrier_init(&start, NULL, (unsigned)threads);
   struct asking asking = {.keys = &keys, .table = table, .start = &start};
   double ns = measure_threads(&asking, threads);
-  printf("%.2f %zu %zu %zu\n", ns, asking.found, asking.absent, asking.later);
+  printf("%.2f %zu %zu %zu\n", ns, asking.of.found, asking.of.absent, asking.of.later);
   dictum_close(table);
   dictum_ctx_free(ctx);
 }
