@@ -46,11 +46,10 @@ class Rules(OfRules):
 
     least_seconds = 0.1
 
-    def __init__(self, kind, count, what, bench, settings=""):
+    def __init__(self, kind, count, what, bench):
         name = f"{kind}-{count}" + ("" if kind == "cidr" else f"-{what}")
         super().__init__(name, kind, count, what, bench)
         self.group = "rules"
-        self.settings = settings
         self.statuses = (0,) if what == "hits" else (1,)
         self.most = bench.options.rule_questions // 2
         self.half = {}

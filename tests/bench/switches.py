@@ -13,28 +13,24 @@ NOT_IN_ORDER = "lookup_in_file_order = no\n"
 ALL_COMPILED = "rule_patterns_wait = no\n"
 
 
-def ours_only(row, settings=""):
-    row.sides = ("ours",)
-    row.settings += settings
-    return row
-
-
 def switched(name, row, settings):
-    """@param row  makes one"""
-    return Switched(name, ours_only(row()), ours_only(row(), settings))
-
-
-def index_of_rules(kind, count, what, bench):
-    return Switched(f"index-{kind}-{count}-{what}", Rules(kind, count, what, bench),
-                    Rules(kind, count, what, bench, settings=NO_INDEX))
+    """@param row  makes one. Both ways are checked against all of its sides."""
+    on, off = row(), row()
+    off.settings += settings
+    return Switched(name, on, off)
 
 
 def switch_rows(bench):
-    rows = [index_of_rules(kind, 10_000, "misses", bench) for kind in ("regexp", "pcre")]
-    rows += [index_of_rules("cidr", count, "hits", bench) for count in NETWORKS]
-    rows += [switched(f"patterns-{kind}", lambda kind=kind: Open(kind, bench), ALL_COMPILED)
+    ways = [(f"index-{kind}-10000-misses",
+             lambda kind=kind: Rules(kind, 10_000, "misses", bench), NO_INDEX)
+            for kind in ("regexp", "pcre")]
+    ways += [(f"index-cidr-{count}-hits",
+              lambda count=count: Rules("cidr", count, "hits", bench), NO_INDEX)
+             for count in NETWORKS]
+    ways += [(f"patterns-{kind}", lambda kind=kind: Open(kind, bench), ALL_COMPILED)
              for kind in ("regexp", "pcre")]
-    rows += [switched(f"unlocked-{kind}", lambda kind=kind: FileCall(kind, bench), NOT_UNLOCKED)
+    ways += [(f"unlocked-{kind}", lambda kind=kind: FileCall(kind, bench), NOT_UNLOCKED)
              for kind in SUFFIX]
-    return rows + [switched(f"order-{kind}", lambda kind=kind: Query(kind, bench), NOT_IN_ORDER)
-                   for kind in SUFFIX if kind != "cdb"]
+    ways += [(f"order-{kind}", lambda kind=kind: Query(kind, bench), NOT_IN_ORDER)
+             for kind in SUFFIX if kind != "cdb"]
+    return [switched(*way) for way in ways]
