@@ -3,9 +3,10 @@
  */
 #include "threadslots.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "threadplace.h"
 
 void *threadslots_alloc(size_t bytes) {
   const size_t alignment = _Alignof(struct threadslots);
@@ -26,8 +27,7 @@ void threadslots_destroy(struct threadslots *slots) {
 }
 
 size_t threadslots_take(struct threadslots *slots) {
-  uintptr_t thread = (uintptr_t)pthread_self();
-  size_t first = (thread >> 12 ^ thread >> 20) % threadslots_n;
+  size_t first = threadplace(threadslots_n);
   for (size_t i = 0; i < threadslots_n; i++) {
     size_t which = (first + i) % threadslots_n;
     if (pthread_mutex_trylock(&slots->each[which].lock) == 0)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "plain_pattern.h"
+#include "threadplace.h"
 
 /* Steps of one match; PCRE2's own default, which Postfix leaves as it is. */
 enum { most_steps = 10000000 };
@@ -17,12 +18,15 @@ enum { most_jit_steps = 50000000, least_jit_limit = 100 };
 enum { most_heap = 64 * 1024 };
 enum { jit_stack_at_first = 32 * 1024, jit_stack_most = 1024 * 1024 };
 /* Making machine code takes about as long as interpreting so often. */
-enum { jit_after = 20 };
+enum { jit_after = 24 };
+/* One match in so many is counted, as a random one, and for all of them: threads that write to the
+ * memory of one pattern at each match would slow each other down. A power of two. */
+enum { matches_for_one = 8 };
 
 struct expression {
   _Atomic(pcre2_code *) code; /* for the interpreter; NULL: not yet */
   _Atomic(pcre2_code *) jit;  /* the same with machine code, or NULL (yet) */
-  atomic_uint matches;
+  atomic_uint matches;        /* about */
   uint32_t flags;
   unsigned groups;
   char text[];
@@ -33,7 +37,8 @@ struct matcher {
   pcre2_match_context *limits, *jit_limits;
   pcre2_jit_stack *jit_stack;
   uint32_t jit_limit; /* what is in jit_limits */
-  bool swollen;       /* holds more memory than most calls need */
+  uint32_t chance;
+  bool swollen; /* holds more memory than most calls need */
 };
 
 /* ---- a lock that is not ours ---------------------------------------------------------------- */
@@ -162,11 +167,20 @@ static void make_jit(struct expression *expression, const pcre2_code *code) {
   jit_leave();
 }
 
-static pcre2_code *jit_of(struct expression *expression, const pcre2_code *code) {
+/* A linear congruential generator; its high bits are random enough. */
+static bool is_counted(struct matcher *matcher) {
+  matcher->chance = matcher->chance * 1664525 + 1013904223;
+  return matcher->chance < UINT32_MAX / matches_for_one;
+}
+
+static pcre2_code *jit_of(struct expression *expression, const pcre2_code *code,
+                          struct matcher *matcher) {
   pcre2_code *jit = atomic_load_explicit(&expression->jit, memory_order_acquire);
-  if (jit || atomic_load_explicit(&expression->matches, memory_order_relaxed) > jit_after)
+  if (jit || atomic_load_explicit(&expression->matches, memory_order_relaxed) >= jit_after ||
+      !is_counted(matcher))
     return jit;
-  if (atomic_fetch_add_explicit(&expression->matches, 1, memory_order_relaxed) == jit_after)
+  if (atomic_fetch_add_explicit(&expression->matches, matches_for_one, memory_order_relaxed) ==
+      jit_after - matches_for_one)
     make_jit(expression, code);
   return atomic_load_explicit(&expression->jit, memory_order_acquire);
 }
@@ -200,15 +214,9 @@ static struct matcher *matcher_new(unsigned groups) {
   return matcher;
 }
 
-/* Where this thread looks first: threads that run at the same time have different stacks. */
-static size_t own_place(size_t places) {
-  char here;
-  return ((uintptr_t)&here >> 16) % places;
-}
-
 struct matcher *matchers_take(struct matchers *matchers) {
   const size_t places = sizeof matchers->places / sizeof matchers->places[0];
-  size_t first = own_place(places);
+  size_t first = threadplace(places);
   for (size_t i = 0; i < places; i++) {
     _Atomic(struct matcher *) *place = &matchers->places[(first + i) % places].idle;
     if (!atomic_load_explicit(place, memory_order_relaxed))
@@ -222,7 +230,7 @@ struct matcher *matchers_take(struct matchers *matchers) {
 
 void matchers_give(struct matchers *matchers, struct matcher *matcher) {
   const size_t places = sizeof matchers->places / sizeof matchers->places[0];
-  size_t first = own_place(places);
+  size_t first = threadplace(places);
   for (size_t i = 0; i < places && !matcher->swollen; i++) {
     struct matcher *empty = NULL;
     if (atomic_compare_exchange_strong_explicit(&matchers->places[(first + i) % places].idle,
@@ -276,7 +284,7 @@ int expression_match(struct expression *expression, struct matcher *matcher, con
   const pcre2_code *code = code_of(expression, &error);
   if (!code) /* a plain pattern cannot be wrong */
     return PCRE2_ERROR_NOMEMORY;
-  const pcre2_code *jit = jit_of(expression, code);
+  const pcre2_code *jit = jit_of(expression, code, matcher);
   int found = jit ? run_jit(jit, matcher, text, len) : PCRE2_ERROR_JIT_STACKLIMIT;
   if (found == PCRE2_ERROR_JIT_STACKLIMIT || found == PCRE2_ERROR_MATCHLIMIT)
     found = interpret(code, matcher, text, len);
