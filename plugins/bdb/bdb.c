@@ -116,12 +116,17 @@ static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_a
 struct lookup {
   struct bdb *table;
   struct bdb_reader *reader;
+  struct bdb_finger
+      next[tablefile_fetched]; /* of a btree: for the keys of a batch that come next */
+  size_t next_n, next_at;
 };
 
 /* The value lives as long as the reader is left alone. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
   struct bdb_reader *reader = lookup->reader;
+  if (lookup->next_at < lookup->next_n)
+    reader->finger = lookup->next[lookup->next_at++];
   int error = bdb_image_find(&reader->image, &reader->finger, key, value, &reader->value);
   if (error == DB_NOTFOUND)
     return DICTUM_NOTFOUND;
@@ -168,7 +173,7 @@ static dictum_status bdb_lookup(void *self, const dictum_call *call, const char 
   if (atomic_load(&table->updating))
     return bdb_fail_updating(table, err);
   const size_t slot = threadslots_take(&table->slots);
-  struct lookup lookup = {table, &table->readers[slot]};
+  struct lookup lookup = {.table = table, .reader = &table->readers[slot]};
   const dictum_key wanted = {key, len};
   dictum_key value;
   dictum_status status;
@@ -183,7 +188,15 @@ static dictum_status bdb_lookup(void *self, const dictum_call *call, const char 
 /* Where a hash keeps a key, so that a batch visits each page once. */
 static uint64_t bucket_of(const void *rock, const dictum_key *key) {
   const struct lookup *lookup = rock;
-  return bdb_image_bucket(&lookup->reader->image, key, tablefile_writes_nul(&lookup->table->file));
+  return bdb_image_bucket(&lookup->reader->image, key, tablefile_reads_nul(&lookup->table->file));
+}
+
+static void fetch(void *rock, const dictum_key *keys, size_t n) {
+  struct lookup *lookup = rock;
+  bdb_image_fetch(&lookup->reader->image, keys, n, tablefile_reads_nul(&lookup->table->file),
+                  lookup->next);
+  lookup->next_n = lookup->table->kind == DB_BTREE ? n : 0;
+  lookup->next_at = 0;
 }
 
 static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
@@ -192,11 +205,11 @@ static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const 
   if (atomic_load(&table->updating))
     return bdb_fail_updating(table, err);
   const size_t slot = threadslots_take(&table->slots);
-  struct lookup lookup = {table, &table->readers[slot]};
+  struct lookup lookup = {.table = table, .reader = &table->readers[slot]};
   dictum_status status = begin_locked(&lookup, call, err);
   if (status == DICTUM_OK) {
     status = tablefile_lookup_many(&table->file, get, &lookup, keys, n,
-                                   table->kind == DB_HASH ? bucket_of : NULL, NULL, sink, err);
+                                   table->kind == DB_HASH ? bucket_of : NULL, fetch, sink, err);
     end_locked(&lookup, status);
   }
   threadslots_give(&table->slots, slot);

@@ -100,22 +100,6 @@ int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool 
   return hash ? load_hash(image) : 0;
 }
 
-/* ---- pages ---------------------------------------------------------------------------------- */
-
-static uint32_t number_of(const struct bdb_image *image, const struct bdb_page *page) {
-  return bdb_u32(image, page->at + page_number);
-}
-
-/* Is it, or was it when it was looked at last? */
-static bool is_whole(const struct bdb_image *image, const struct bdb_page *page) {
-  if (pageset_has(image->sound, number_of(image, page)))
-    return true;
-  if (!bdb_page_is_whole(image, page))
-    return false;
-  pageset_add(image->sound, number_of(image, page));
-  return true;
-}
-
 /* ---- chains --------------------------------------------------------------------------------- */
 
 void bdb_scratch_free(struct bdb_scratch *scratch) {
@@ -202,15 +186,24 @@ static bool is_key(const struct bdb_image *image, const struct bdb_item *item,
   return *error == 0 && keyorder_compare(&found, key) == 0;
 }
 
+/* Could item @p i be a key of @p n bytes? Its size tells, without a look at it. */
+static bool could_be_key(const struct bdb_image *image, const struct bdb_page *page, uint32_t i,
+                         size_t n) {
+  const uint32_t size = bdb_hash_item_bytes(image, page, i);
+  return size == n + 1 || size == chain_bytes;
+}
+
 /* Every item is looked at first: were one out of its place, the ends of others would be in doubt.
  */
 static int find_on_page(const struct bdb_image *image, const struct bdb_page *page,
                         const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
-  if (!is_whole(image, page))
+  if (!bdb_page_is_sound(image, page))
     return DB_VERIFY_BAD;
   for (uint32_t i = 0; i + 1 < page->n; i += 2) {
     struct bdb_item item;
     int error = 0;
+    if (!could_be_key(image, page, i, key->n))
+      continue;
     if (!bdb_hash_item(image, page, i, &item))
       return DB_VERIFY_BAD;
     bool found = is_key(image, &item, key, scratch, &error);
@@ -323,7 +316,7 @@ static int find_leaf(const struct bdb_image *image, enum way way, const dictum_k
   bool is_root = number == image->root;
   if (is_root && (bdb_page_next(image, leaf) != 0 || bdb_page_previous(image, leaf) != 0))
     return DB_VERIFY_BAD;
-  return is_whole(image, leaf) ? 0 : DB_VERIFY_BAD;
+  return bdb_page_is_sound(image, leaf) ? 0 : DB_VERIFY_BAD;
 }
 
 /* The leaf beside another: both must know of each other. */
@@ -333,7 +326,7 @@ static bool open_beside(const struct bdb_image *image, const struct bdb_page *le
   if (!bdb_page_open(image, number, type_leaf, beside))
     return false;
   uint32_t back = behind ? bdb_page_previous(image, beside) : bdb_page_next(image, beside);
-  return back == number_of(image, leaf);
+  return back == bdb_page_number(image, leaf);
 }
 
 static int key_of(const struct bdb_image *image, const struct bdb_page *leaf, uint32_t at,
@@ -364,34 +357,54 @@ static int confirm_miss(const struct bdb_image *image, const struct bdb_page *le
   return (behind ? order > 0 : order < 0) ? DB_NOTFOUND : DB_VERIFY_BAD;
 }
 
-/* Does @p key lie between the first and the last key of the leaf at the finger? Then it is on no
- * other.
- */
-static bool is_within(const struct bdb_image *image, const struct bdb_finger *finger,
-                      const dictum_key *key, struct bdb_page *leaf, struct bdb_scratch *scratch) {
+/* Does @p key come behind item @p before of this leaf, and before item @p after? Then it is on no
+ * other leaf, and between them if anywhere. */
+static bool is_between(const struct bdb_image *image, const struct bdb_page *leaf, uint32_t before,
+                       uint32_t after, const dictum_key *key, struct bdb_scratch *scratch) {
   dictum_key there;
-  return finger->leaf != 0 && bdb_page_open(image, finger->leaf, type_leaf, leaf) && leaf->n >= 2 &&
-         key_of(image, leaf, 0, &there, scratch) == 0 && keyorder_compare(&there, key) <= 0 &&
-         key_of(image, leaf, leaf->n - 2, &there, scratch) == 0 &&
-         keyorder_compare(key, &there) <= 0;
+  return after < leaf->n && key_of(image, leaf, before, &there, scratch) == 0 &&
+         keyorder_compare(&there, key) < 0 && key_of(image, leaf, after, &there, scratch) == 0 &&
+         keyorder_compare(key, &there) < 0;
+}
+
+/* Is the answer just at the finger? */
+static bool is_at(const struct bdb_image *image, const struct bdb_page *leaf, uint32_t at,
+                  const dictum_key *key, bool *exact, struct bdb_scratch *scratch) {
+  dictum_key there;
+  if (at >= leaf->n || key_of(image, leaf, at, &there, scratch) != 0)
+    return false;
+  *exact = keyorder_compare(&there, key) == 0;
+  return *exact || (at > 0 && is_between(image, leaf, at - 2, at, key, scratch));
+}
+
+/* Goes to the first key of a leaf that is not before @p key: to that where the finger is, if that
+ * is the leaf. */
+static int find_place(const struct bdb_image *image, struct bdb_finger *finger,
+                      const dictum_key *key, struct bdb_page *leaf, bool *exact,
+                      struct bdb_scratch *scratch) {
+  int error = 0;
+  bool near = finger->leaf != 0 && bdb_page_open(image, finger->leaf, type_leaf, leaf);
+  if (near && is_at(image, leaf, finger->at, key, exact, scratch))
+    return 0;
+  if (!near || leaf->n < 2 || !is_between(image, leaf, 0, leaf->n - 2, key, scratch))
+    error = find_leaf(image, to_key, key, leaf, scratch);
+  if (error)
+    return error;
+  finger->leaf = bdb_page_number(image, leaf);
+  return search(image, leaf, true, key, &finger->at, exact, scratch);
 }
 
 static int find_in_btree(const struct bdb_image *image, struct bdb_finger *finger,
                          const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
   struct bdb_page leaf;
   struct bdb_item item;
-  uint32_t at;
   bool exact;
-  bool near = is_within(image, finger, key, &leaf, scratch);
-  int error = near ? 0 : find_leaf(image, to_key, key, &leaf, scratch);
-  if (!error)
-    error = search(image, &leaf, true, key, &at, &exact, scratch);
+  int error = find_place(image, finger, key, &leaf, &exact, scratch);
   if (error)
     return error;
-  finger->leaf = number_of(image, &leaf);
   if (!exact)
-    return confirm_miss(image, &leaf, at, key, scratch);
-  if (!bdb_leaf_item(image, &leaf, at + 1, &item))
+    return confirm_miss(image, &leaf, finger->at, key, scratch);
+  if (!bdb_leaf_item(image, &leaf, finger->at + 1, &item))
     return DB_VERIFY_BAD;
   return item.deleted ? DB_NOTFOUND : bdb_item_content(image, &item, value, scratch);
 }
@@ -415,7 +428,7 @@ static int visit(struct bdb_walk *walk, const struct bdb_image *image, uint32_t 
   struct bdb_page page;
   walk->page = number;
   walk->at = 0;
-  if (!open_here(walk, image, &page) || !is_whole(image, &page))
+  if (!open_here(walk, image, &page) || !bdb_page_is_sound(image, &page))
     return DB_VERIFY_BAD;
   bool fits = image->hash ? is_of_bucket(image, &page, walk->bucket, before)
                           : bdb_page_previous(image, &page) == before;
@@ -468,7 +481,7 @@ int bdb_walk_first(struct bdb_walk *walk, const struct bdb_image *image) {
   int error = image->hash ? visit_bucket(walk, image)
                           : find_leaf(image, to_first, NULL, &leaf, NULL);
   if (!error && !image->hash)
-    error = visit(walk, image, number_of(image, &leaf), 0);
+    error = visit(walk, image, bdb_page_number(image, &leaf), 0);
   return error ? error : settle(walk, image);
 }
 
@@ -486,7 +499,7 @@ int bdb_walk_from(struct bdb_walk *walk, const struct bdb_image *image, const di
   }
   if (error)
     return error;
-  walk->page = number_of(image, &leaf);
+  walk->page = bdb_page_number(image, &leaf);
   return settle(walk, image);
 }
 

@@ -49,11 +49,19 @@ void bdb_scratch_free(struct bdb_scratch *scratch);
  * @return 0; EINVAL for no such file; DB_OLD_VERSION; DB_VERIFY_BAD when it is damaged; BDB_*. */
 int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool hash);
 
-/** Where a search of a btree ended: the next one begins there, in case it is near. Starts as {0};
- * good as long as the file is not loaded anew. */
+/** Where a search of a btree ended, or another may end: the next one begins there. Starts as {0};
+ * good as long as the file is not loaded anew. A wrong one only costs time. */
 struct bdb_finger {
-  uint32_t leaf; /**< 0: none */
+  uint32_t leaf; /**< the number of a sound one; 0: none */
+  uint32_t at;   /**< item */
 };
+
+/** Has the processor fetch what searches for these keys need (probes.h), for a btree with where
+ * they will probably end. The image is one of a map.
+ * @param with_nul  the keys will be asked for with a NUL behind them
+ * @param n         at most tablefile_fetched */
+void bdb_image_fetch(const struct bdb_image *image, const dictum_key *keys, size_t n, bool with_nul,
+                     struct bdb_finger *fingers);
 
 /** Looks up the bytes @p key. *value points into the map, a frame or @p scratch.
  * @return 0; DB_NOTFOUND; DB_VERIFY_BAD; ENOMEM. */

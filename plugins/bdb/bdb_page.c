@@ -71,3 +71,13 @@ bool bdb_page_is_whole(const struct bdb_image *image, const struct bdb_page *pag
   bool branch = page->at[page_type] == type_branch;
   return (branch || page->n % 2 == 0) && is_sorted_page_whole(image, page, branch);
 }
+
+bool bdb_page_is_sound(const struct bdb_image *image, const struct bdb_page *page) {
+  const uint32_t number = bdb_page_number(image, page);
+  if (pageset_has(image->sound, number))
+    return true;
+  if (!bdb_page_is_whole(image, page))
+    return false;
+  pageset_add(image->sound, number);
+  return true;
+}

@@ -139,6 +139,12 @@ static inline bool bdb_hash_page_ends(const struct bdb_image *image, const struc
 
 /* Do the items of this page fill the room that is taken up, each byte once? */
 bool bdb_page_is_whole(const struct bdb_image *image, const struct bdb_page *page);
+/* Do they, or did they when they were looked at last? */
+bool bdb_page_is_sound(const struct bdb_image *image, const struct bdb_page *page);
+
+static inline uint32_t bdb_page_number(const struct bdb_image *image, const struct bdb_page *page) {
+  return bdb_u32(image, page->at + page_number);
+}
 
 /* The first page of a bucket that nothing was ever put in may be all zero. */
 static inline bool bdb_page_is_blank(const struct bdb_image *image, uint32_t number) {
@@ -167,15 +173,23 @@ static inline uint32_t bdb_item_offset(const struct bdb_image *image, const stru
   return offset >= page_content + 2 * page->n && offset + bytes <= image->page_bytes ? offset : 0;
 }
 
-/* Of a hash: each item ends where the one before begins. */
-static inline bool bdb_hash_item(const struct bdb_image *image, const struct bdb_page *page,
-                                 uint32_t i, struct bdb_item *item) {
+/* How many bytes an item of a hash takes up, which ends where the one before begins; 0 when that
+ * cannot be. */
+static inline uint32_t bdb_hash_item_bytes(const struct bdb_image *image,
+                                           const struct bdb_page *page, uint32_t i) {
   uint32_t begin = bdb_item_offset(image, page, i, 1);
   uint32_t end = i == 0 ? image->page_bytes : bdb_item_offset(image, page, i - 1, 1);
-  if (begin == 0 || end <= begin)
+  return begin == 0 || end <= begin ? 0 : end - begin;
+}
+
+static inline bool bdb_hash_item(const struct bdb_image *image, const struct bdb_page *page,
+                                 uint32_t i, struct bdb_item *item) {
+  const uint32_t bytes = bdb_hash_item_bytes(image, page, i);
+  if (bytes == 0)
     return false;
-  unsigned type = page->at[begin];
-  *item = (struct bdb_item){.bytes = page->at + begin, .n = end - begin};
+  const unsigned char *begin = page->at + bdb_item_offset(image, page, i, 1);
+  unsigned type = *begin;
+  *item = (struct bdb_item){.bytes = begin, .n = bytes};
   item->chain = type == item_chain;
   if (item->chain)
     return item->n == chain_bytes;

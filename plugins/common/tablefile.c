@@ -268,8 +268,15 @@ static dictum_status answer(const struct batch *batch, size_t i) {
   return sent == DICTUM_OK ? DICTUM_OK : host->fail(batch->err, sent, 0, "out of memory");
 }
 
-/* About as many as fit into the time that memory takes. */
-enum { fetch_ahead = 8 };
+/* Memory takes about as long for one key as for these together. */
+static void fetch_next(const struct batch *batch, tablefile_fetch *fetch,
+                       const struct keyorder *order, size_t i, size_t n) {
+  dictum_key keys[tablefile_fetched];
+  const size_t count = n - i < tablefile_fetched ? n - i : tablefile_fetched;
+  for (size_t k = 0; k < count; k++)
+    keys[k] = batch->keys[keyorder_at(order, i + k)];
+  fetch(batch->rock, keys, count);
+}
 
 /* As long as it is not known which form of key the file has, the order of the questions counts. */
 dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, void *rock,
@@ -283,9 +290,10 @@ dictum_status tablefile_lookup_many(struct tablefile *file, tablefile_get *get, 
   struct keyorder *order = NULL;
   if (status == DICTUM_OK && file->in_order)
     order = keyorder_new(keys, i, n, place, rock);
+  const size_t first = i;
   for (; i < n && status == DICTUM_OK; i++) {
-    if (fetch && order && i + fetch_ahead < n)
-      fetch(rock, &keys[keyorder_at(order, i + fetch_ahead)]);
+    if (fetch && file->in_order && (i - first) % tablefile_fetched == 0)
+      fetch_next(&batch, fetch, order, i, n);
     status = answer(&batch, keyorder_at(order, i));
   }
   keyorder_free(order);
@@ -306,6 +314,10 @@ dictum_status tablefile_delete(struct tablefile *file, tablefile_remove *remove,
   if (status == DICTUM_NOTFOUND && (forms & form_bare))
     status = remove(rock, key, err);
   return status;
+}
+
+bool tablefile_reads_nul(const struct tablefile *file) {
+  return atomic_load_explicit(&file->forms, memory_order_relaxed) & form_nul;
 }
 
 bool tablefile_writes_nul(const struct tablefile *file) {

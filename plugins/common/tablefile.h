@@ -110,8 +110,11 @@ dictum_status tablefile_find(struct tablefile *file, tablefile_get *get, void *r
 /** The method lookup(), once the file may be read: asks get() and hands over what it found. */
 dictum_status tablefile_lookup(struct tablefile *file, tablefile_get *get, void *rock,
                                const dictum_key *key, dictum_sink *sink, dictum_error *err);
-/** Fetches into the cache what looking up @p key will need; it is asked for soon. */
-typedef void tablefile_fetch(const void *rock, const dictum_key *key);
+/** At most so many keys are fetched together. */
+enum { tablefile_fetched = 16 };
+/** Fetches into the processor's cache what looking up these keys, of which there are at most
+ * tablefile_fetched, will need: they are asked for next, each once and in this order. */
+typedef void tablefile_fetch(void *rock, const dictum_key *keys, size_t n);
 /** The method lookup_many(), likewise. Keys are asked for in the order of their
  * places, unless the setting forbids it.
  * @param place  NULL: by their bytes
@@ -143,6 +146,9 @@ dictum_status tablefile_delete(struct tablefile *file, tablefile_remove *remove,
 
 /** True when records are written with a NUL behind key and value. */
 bool tablefile_writes_nul(const struct tablefile *file);
+
+/** True when keys are asked for with a NUL behind them, or may be. */
+bool tablefile_reads_nul(const struct tablefile *file);
 
 /** Leaves out one NUL at the end. */
 static inline dictum_key tablefile_without_nul(dictum_key bytes) {

@@ -121,6 +121,8 @@ struct lookup {
   struct lmdb *table;
   struct lmdb_reader *reader;
   struct lmdb_finger finger;
+  struct lmdb_finger next[tablefile_fetched]; /* for the keys of a batch that come next */
+  size_t next_n, next_at;
 };
 
 static dictum_status begin_locked(struct lookup *lookup, const dictum_call *call,
@@ -140,15 +142,19 @@ static void end_locked(struct lookup *lookup, dictum_status status) {
 /* The value points into the map. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
+  if (lookup->next_at < lookup->next_n)
+    lookup->finger = lookup->next[lookup->next_at++];
   int error = lmdb_tree_find(&lookup->reader->tree, &lookup->finger, key, value);
   if (error == MDB_NOTFOUND)
     return DICTUM_NOTFOUND;
   return error ? lmdb_fail(lookup->table, err, error, "read database") : DICTUM_OK;
 }
 
-static void fetch(const void *rock, const dictum_key *key) {
-  const struct lookup *lookup = rock;
-  lmdb_tree_fetch(&lookup->reader->tree, key);
+static void fetch(void *rock, const dictum_key *keys, size_t n) {
+  struct lookup *lookup = rock;
+  lmdb_tree_fetch(&lookup->reader->tree, keys, n, lookup->next);
+  lookup->next_n = n;
+  lookup->next_at = 0;
 }
 
 /* @return false when the file must be locked to tell */

@@ -22,12 +22,6 @@ static bool add_start(struct starts *starts, size_t offset, size_t page_bytes) {
   return true;
 }
 
-static size_t offset_of(const unsigned char *page, size_t i) {
-  uint16_t offset;
-  memcpy(&offset, page + sizeof(struct lmdb_page_header) + i * sizeof offset, sizeof offset);
-  return offset;
-}
-
 /* Every entry begins where no other does and ends where another begins, or the page does, and
  * together they are as large as the room taken up: so they fill it without a gap. */
 bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
@@ -36,16 +30,26 @@ bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page,
   struct starts starts UNINITIALIZED;
   memset(&starts, 0, tree->page_bytes / alignment / 8);
   for (size_t i = 0; i < n; i++)
-    if (!add_start(&starts, offset_of(page, i), tree->page_bytes))
+    if (!add_start(&starts, lmdb_entry_offset(page, i), tree->page_bytes))
       return false;
   for (size_t i = 0; i < n; i++) {
     struct lmdb_entry entry;
     if (!lmdb_entry_at(tree, page, i, &entry))
       return false;
-    size_t bytes = lmdb_entry_bytes(&entry, branch), end = offset_of(page, i) + bytes;
+    size_t bytes = lmdb_entry_bytes(&entry, branch), end = lmdb_entry_offset(page, i) + bytes;
     if (end > tree->page_bytes || (end < tree->page_bytes && !is_start(&starts, end)))
       return false;
     taken += bytes;
   }
   return taken == tree->page_bytes - header->upper;
+}
+
+bool lmdb_page_is_sound(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
+  const struct lmdb_page_header *header = (const void *)page;
+  if (pageset_has(tree->sound, header->number))
+    return true;
+  if (!lmdb_page_is_whole(tree, page, branch))
+    return false;
+  pageset_add(tree->sound, header->number);
+  return true;
 }

@@ -94,10 +94,16 @@ struct lmdb_entry {
   size_t room; /* on its page, from the end of the key */
 };
 
-static inline bool lmdb_entry_at(const struct lmdb_tree *tree, const unsigned char *page, size_t i,
-                                 struct lmdb_entry *entry) {
+/* Where on its page an entry says that it is. */
+static inline uint16_t lmdb_entry_offset(const unsigned char *page, size_t i) {
   uint16_t at;
   memcpy(&at, page + sizeof(struct lmdb_page_header) + i * sizeof at, sizeof at);
+  return at;
+}
+
+static inline bool lmdb_entry_at(const struct lmdb_tree *tree, const unsigned char *page, size_t i,
+                                 struct lmdb_entry *entry) {
+  const uint16_t at = lmdb_entry_offset(page, i);
   if (at < sizeof(struct lmdb_page_header) || at > tree->page_bytes - sizeof entry->header)
     return false;
   memcpy(&entry->header, page + at, sizeof entry->header);
@@ -154,5 +160,7 @@ static inline size_t lmdb_entry_bytes(const struct lmdb_entry *entry, bool branc
 
 /* Do the entries of this page fill the room that is taken up, each byte once? */
 bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch);
+/* Do they, or did they when they were looked at last? */
+bool lmdb_page_is_sound(const struct lmdb_tree *tree, const unsigned char *page, bool branch);
 
 #endif

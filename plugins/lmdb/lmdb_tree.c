@@ -143,17 +143,6 @@ bool lmdb_tree_is_newest(const struct lmdb_tree *tree) {
 
 /* ---- searching ------------------------------------------------------------------------------ */
 
-/* Is it, or was it when it was looked at last? */
-static bool is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
-  const struct lmdb_page_header *header = (const void *)page;
-  if (pageset_has(tree->sound, header->number))
-    return true;
-  if (!lmdb_page_is_whole(tree, page, branch))
-    return false;
-  pageset_add(tree->sound, header->number);
-  return true;
-}
-
 /* The page of a tree on a level counted from the root, with its number of entries. A leaf is looked
  * at as a whole: whatever is wrong with it could hide a key. */
 static const unsigned char *tree_page(const struct lmdb_tree *tree, size_t number, size_t level,
@@ -162,7 +151,7 @@ static const unsigned char *tree_page(const struct lmdb_tree *tree, size_t numbe
   const unsigned char *page = lmdb_page_at(tree, number, leaf ? page_leaf : page_branch);
   *n = page ? lmdb_page_entries(tree, page) : 0;
   if (leaf)
-    return *n >= 1 && is_whole(tree, page, false) ? page : NULL;
+    return *n >= 1 && lmdb_page_is_sound(tree, page, false) ? page : NULL;
   return *n >= 2 ? page : NULL;
 }
 
@@ -258,7 +247,7 @@ static bool is_leaf_in_place(const struct lmdb_walk *walk) {
   for (size_t level = leaf; level-- > 0;) {
     struct lmdb_entry bound;
     int order;
-    if (!is_whole(walk->tree, walk->levels[level].page, true))
+    if (!lmdb_page_is_sound(walk->tree, walk->levels[level].page, true))
       return false;
     size_t at = walk->levels[level].at, n = walk->levels[level].n;
     if (!lower && at > 0) {
@@ -317,62 +306,64 @@ static int take_value(const struct lmdb_tree *tree, const unsigned char *leaf, s
   return sound ? 0 : MDB_CORRUPTED;
 }
 
-/* Does @p key lie between the first and the last key of this leaf? Then it is on no other. */
-static bool is_within(const struct lmdb_tree *tree, const struct lmdb_finger *finger,
-                      const dictum_key *key) {
-  struct lmdb_entry first, last;
-  return finger->leaf && lmdb_entry_at(tree, finger->leaf, 0, &first) &&
-         keyorder_compare(&first.key, key) <= 0 &&
-         lmdb_entry_at(tree, finger->leaf, finger->n - 1, &last) &&
-         keyorder_compare(key, &last.key) <= 0;
+/* Does @p key come behind entry @p before of the finger's leaf, and before entry @p after? Then it
+ * is on no other leaf, and between them if anywhere. */
+static bool is_between(const struct lmdb_tree *tree, const struct lmdb_finger *finger,
+                       size_t before, size_t after, const dictum_key *key) {
+  struct lmdb_entry entry;
+  return after < finger->n && lmdb_entry_at(tree, finger->leaf, before, &entry) &&
+         keyorder_compare(&entry.key, key) < 0 &&
+         lmdb_entry_at(tree, finger->leaf, after, &entry) && keyorder_compare(key, &entry.key) < 0;
+}
+
+/* Is the answer just at the finger? */
+static bool is_at(const struct lmdb_tree *tree, const struct lmdb_finger *finger,
+                  const dictum_key *key, bool *exact) {
+  struct lmdb_entry entry;
+  if (!finger->leaf || finger->at >= finger->n ||
+      !lmdb_entry_at(tree, finger->leaf, finger->at, &entry))
+    return false;
+  *exact = keyorder_compare(&entry.key, key) == 0;
+  return *exact || (finger->at > 0 && is_between(tree, finger, finger->at - 1, finger->at, key));
+}
+
+/* Is it on the finger's leaf? */
+static bool is_on(const struct lmdb_tree *tree, const struct lmdb_finger *finger,
+                  const dictum_key *key) {
+  return finger->leaf && is_between(tree, finger, 0, finger->n - 1, key);
 }
 
 static int find_from_root(const struct lmdb_tree *tree, struct lmdb_finger *finger,
-                          const dictum_key *key, size_t *at, bool *exact) {
+                          const dictum_key *key, bool *exact) {
   struct lmdb_walk walk UNINITIALIZED;
   const size_t leaf = tree->depth - 1;
   walk.tree = tree;
   int error = find_place(&walk, key, exact);
-  if (error)
-    return error;
-  *finger = (struct lmdb_finger){walk.levels[leaf].page, walk.levels[leaf].n};
-  *at = walk.levels[leaf].at;
-  return 0;
+  if (!error)
+    *finger = (struct lmdb_finger){walk.levels[leaf].page, walk.levels[leaf].n,
+                                   walk.levels[leaf].at};
+  return error;
+}
+
+/* Puts the finger on it, or where it would have to be. */
+static int find(const struct lmdb_tree *tree, struct lmdb_finger *finger, const dictum_key *key,
+                bool *exact) {
+  if (is_at(tree, finger, key, exact))
+    return 0;
+  if (!is_on(tree, finger, key))
+    return find_from_root(tree, finger, key, exact);
+  return search(tree, finger->leaf, 0, finger->n, key, &finger->at, exact) ? MDB_CORRUPTED : 0;
 }
 
 int lmdb_tree_find(const struct lmdb_tree *tree, struct lmdb_finger *finger, const dictum_key *key,
                    dictum_key *value) {
-  size_t at;
   bool exact;
-  int error;
   if (tree->depth == 0)
     return MDB_NOTFOUND;
-  if (is_within(tree, finger, key))
-    error = search(tree, finger->leaf, 0, finger->n, key, &at, &exact) ? MDB_CORRUPTED : 0;
-  else
-    error = find_from_root(tree, finger, key, &at, &exact);
+  int error = find(tree, finger, key, &exact);
   if (error)
     return error;
-  return exact ? take_value(tree, finger->leaf, at, value) : MDB_NOTFOUND;
-}
-
-/* Of a leaf, its header and its offsets: what lies where is only known then. */
-void lmdb_tree_fetch(const struct lmdb_tree *tree, const dictum_key *key) {
-  size_t number = tree->root;
-  for (size_t level = 0; level + 1 < tree->depth; level++) {
-    size_t n, child;
-    struct lmdb_entry entry;
-    const unsigned char *page = tree_page(tree, number, level, &n);
-    if (!page || choose_child(tree, page, n, to_key, key, &child) != 0 ||
-        !lmdb_entry_at(tree, page, child, &entry))
-      return;
-    number = lmdb_entry_child(&entry);
-  }
-  if (number >= tree->pages)
-    return;
-  const unsigned char *leaf = tree->map + number * tree->page_bytes;
-  for (size_t at = 0; at < 256; at += 64)
-    __builtin_prefetch(leaf + at);
+  return exact ? take_value(tree, finger->leaf, finger->at, value) : MDB_NOTFOUND;
 }
 
 /* ---- walking -------------------------------------------------------------------------------- */

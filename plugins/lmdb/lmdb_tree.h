@@ -49,20 +49,24 @@ bool lmdb_tree_is_newest(const struct lmdb_tree *tree);
  * @return 0; MDB_CORRUPTED; ENOMEM. */
 int lmdb_tree_check_all(const struct lmdb_tree *tree);
 
-/** Where a search ended: the next one begins there, in case it is near. Starts as {0}; good as long
- * as the state is not loaded anew. */
+/** Where a search ended, or another may end: the next one begins there. Starts as {0}; good as long
+ * as the state is not loaded anew. A wrong one only costs time. */
 struct lmdb_finger {
-  const unsigned char *leaf;
-  size_t n; /**< of its entries */
+  const unsigned char *leaf; /**< a sound one */
+  size_t n;                  /**< of its entries */
+  size_t at;                 /**< at most n */
 };
+
+/** Finds where searches for these keys will probably end, and has the processor fetch what they
+ * need (probes.h).
+ * @param n  at most tablefile_fetched */
+void lmdb_tree_fetch(const struct lmdb_tree *tree, const dictum_key *keys, size_t n,
+                     struct lmdb_finger *fingers);
 
 /** Looks up the bytes @p key. *value points into the map.
  * @return 0; MDB_NOTFOUND; MDB_CORRUPTED. */
 int lmdb_tree_find(const struct lmdb_tree *tree, struct lmdb_finger *finger, const dictum_key *key,
                    dictum_key *value);
-
-/** Fetches the leaf of @p key into the cache. */
-void lmdb_tree_fetch(const struct lmdb_tree *tree, const dictum_key *key);
 
 /** A place in the order of the records. */
 struct lmdb_walk {

@@ -2,13 +2,15 @@
 /*
  * fuzz_bdb_image.c - reads the input as a Berkeley DB file, a hash or a btree as it says.
  *
- * What all of the checks find sound must be consistent: every record of a walk is found by its key.
+ * What all of the checks find sound must be consistent: every record of a walk is found by its key,
+ * and a lookup that was prepared for comes to the same as one that was not.
  */
 #include <db.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bdb/bdb_image.h"
+#include "tablefile.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -57,6 +59,45 @@ static void walk_all(const struct bdb_image *image, bool sound) {
   bdb_scratch_free(&value);
 }
 
+/* Of some records, the keys, and those keys without their last byte. @return how many */
+static size_t some_keys(const struct bdb_image *image, dictum_key *keys) {
+  struct bdb_walk walk;
+  struct bdb_record record;
+  struct bdb_scratch key = {0}, value = {0};
+  size_t n = 0;
+  int error = bdb_walk_first(&walk, image);
+  for (; !error && n + 2 <= tablefile_fetched; error = bdb_walk_next(&walk, image)) {
+    if (bdb_walk_get(&walk, image, &record, &key, &value) != 0 || record.key.n == 0)
+      break;
+    if (record.key.p == key.data) /* it lies in pieces, and the next would take its place */
+      continue;
+    keys[n] = record.key;
+    keys[n + 1] = (dictum_key){record.key.p, record.key.n - 1};
+    n += 2;
+  }
+  bdb_scratch_free(&key);
+  bdb_scratch_free(&value);
+  return n;
+}
+
+static void look_up_together(const struct bdb_image *image, const dictum_key *keys, size_t n,
+                             bool sound) {
+  struct bdb_finger fingers[tablefile_fetched] = {0};
+  struct bdb_scratch scratch = {0}, other = {0};
+  bdb_image_fetch(image, keys, n, false, fingers);
+  for (size_t i = 0; i < n; i++) {
+    struct bdb_finger none = {0};
+    dictum_key value = {0}, alone = {0};
+    int error = bdb_image_find(image, &fingers[i], &keys[i], &value, &scratch);
+    must(!sound || (error == bdb_image_find(image, &none, &keys[i], &alone, &other) &&
+                    value.n == alone.n && (value.n == 0 || !memcmp(value.p, alone.p, value.n))));
+    if (error == 0)
+      touch(&value);
+  }
+  bdb_scratch_free(&scratch);
+  bdb_scratch_free(&other);
+}
+
 static void walk_from(const struct bdb_image *image, const dictum_key *key) {
   struct bdb_walk walk;
   struct bdb_scratch scratch = {0};
@@ -80,7 +121,8 @@ static void read_as(const void *map, size_t size, bool hash) {
   struct bdb_image image;
   if (bdb_image_load(&image, map, size, hash) != 0)
     return;
-  walk_all(&image, bdb_image_check(&image) == 0);
+  bool is_sound = bdb_image_check(&image) == 0;
+  walk_all(&image, is_sound);
   /* Twice: the second time, what is remembered of the first counts. */
   struct bdb_finger finger = {0};
   struct pageset sound = {0};
@@ -90,6 +132,9 @@ static void read_as(const void *map, size_t size, bool hash) {
     look_up(&image, &finger, &keys[i / 2]);
     walk_from(&image, &keys[i / 2]);
   }
+  look_up_together(&image, keys, sizeof keys / sizeof *keys, is_sound);
+  dictum_key found[tablefile_fetched];
+  look_up_together(&image, found, some_keys(&image, found), is_sound);
   pageset_free(&sound);
 }
 
