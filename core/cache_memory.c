@@ -2,9 +2,8 @@
 /*
  * cache_memory.c - answers kept in memory, up to a size, and questions that are under way.
  *
- * The keys are spread over shards, each with a lock, a hash table and a list in
- * the order of use. An answer whose key is under way is pinned: it is not
- * thrown away before the flight has landed.
+ * The keys are spread over shards (cache_shard.h). An answer whose key is under
+ * way is pinned: it is not thrown away before the flight has landed.
  */
 #include "cache_memory.h"
 
@@ -118,7 +117,9 @@ static enum cache_find join_or_lead(const struct place *place, const dictum_key 
     *flight = e->flight;
     return CACHE_JOIN;
   }
-  if (!e)
+  if (e)
+    e->used = true;
+  else
     e = shard_insert(place, key);
   if (e)
     take_off(e);
@@ -141,7 +142,7 @@ enum cache_find cache_memory_find(struct cache_memory *memory, const dictum_key 
     found = CACHE_REFRESH;
     place.shard->counts.refreshes++;
   } else {
-    shard_touch(place.shard, e);
+    e->used = true;
     answer(e, sink, i, DICTUM_F_CACHED);
     count_hit(place.shard, e->status);
   }
@@ -181,9 +182,7 @@ bool cache_memory_land(struct cache_memory *memory, const dictum_key *key, struc
     e = shard_insert(&place, key);
   keep = keep && e &&
          shard_set_answer(place.shard, memory->shard_bytes, e, status, value, stored_ns);
-  if (keep)
-    shard_touch(place.shard, e);
-  else if (e)
+  if (!keep && e)
     e->next_refresh_ns = stored_ns + refresh_pause_ns;
   if (flight)
     end_flight(place.shard, e, flight, status, why);
@@ -256,7 +255,7 @@ enum cache_age cache_memory_salvage(struct cache_memory *memory, const dictum_ke
     age = CACHE_STALE;
     answer(e, sink, i, DICTUM_F_CACHED | DICTUM_F_STALE);
     place.shard->counts.stale++;
-    shard_touch(place.shard, e);
+    e->used = true;
   }
   shard_leave(place.shard);
   return age;

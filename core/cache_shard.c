@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * cache_shard.c - one part of what a cache has in memory: a lock, a hash table, a list in the order
- * of use.
- */
+/* cache_shard.c - one part of what a cache has in memory. */
 #include "cache_shard.h"
 
 #include <stdlib.h>
@@ -21,7 +18,7 @@ void shard_init_locks(struct shard *shard) {
 /* In a child nobody will land what other threads of the parent had under way. */
 void shard_adopt(struct shard *shard) {
   if (atomic_load(&shard->busy)) {
-    shard->table = shard->used = NULL;
+    shard->table = shard->queue = NULL;
     shard->bytes = 0;
   }
   for (struct entry *e = shard->table; e; e = e->hh.next)
@@ -56,16 +53,9 @@ static void entry_free(struct entry *e) {
 
 void shard_discard(struct shard *shard, struct entry *e) {
   HASH_DELETE(hh, shard->table, e);
-  DL_DELETE(shard->used, e);
+  DL_DELETE(shard->queue, e);
   shard->bytes -= entry_bytes(e);
   entry_free(e);
-}
-
-void shard_touch(struct shard *shard, struct entry *e) {
-  if (shard->used == e)
-    return;
-  DL_DELETE(shard->used, e);
-  DL_PREPEND(shard->used, e);
 }
 
 /* @return NULL when memory is out. */
@@ -82,17 +72,21 @@ struct entry *shard_insert(const struct place *place, const dictum_key *key) {
     free(e);
     return NULL;
   }
-  DL_PREPEND(place->shard->used, e);
+  DL_PREPEND(place->shard->queue, e);
   place->shard->bytes += entry_bytes(e);
   return e;
 }
 
-/* The least recently used go first; those under way stay. */
+/* Each entry gets one more chance at most, so that there is an end. */
 void shard_make_room(struct shard *shard, size_t max_bytes) {
-  struct entry *e = shard->used ? shard->used->prev : NULL; /* the last one */
+  struct entry *e = shard->queue ? shard->queue->prev : NULL; /* the last one */
   while (e && shard->bytes > max_bytes) {
-    struct entry *before = e == shard->used ? NULL : e->prev;
-    if (!e->flight) {
+    struct entry *before = e == shard->queue ? NULL : e->prev;
+    if (e->used && before) {
+      e->used = false;
+      DL_DELETE(shard->queue, e);
+      DL_PREPEND(shard->queue, e);
+    } else if (!e->flight) {
       shard->counts.evictions += e->known;
       shard_discard(shard, e);
     }
