@@ -16,7 +16,7 @@
 #include "messages.h"
 #include "postmap.h"
 
-enum { KEYS_AT_ONCE = 4096 };
+enum { KEYS_AT_ONCE = 2048 };
 
 /* One table, opened when it is first needed, and the values that it gave for this batch. */
 struct map {
