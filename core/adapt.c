@@ -55,7 +55,8 @@ static dictum_status lookup_each(struct leaf *leaf, void *self, const dictum_cal
       sink->reqs[i].status = DICTUM_RETRY;
       continue;
     }
-    dictum_error why = DICTUM_ERROR_INIT;
+    dictum_error why UNINITIALIZED;
+    error_init(&why);
     dictum_status status = lookup_one(leaf, self, call, &keys[i], sink, &why);
     if (is_answer(status))
       continue;
@@ -85,7 +86,8 @@ static dictum_status adapt_lookup(struct node *node, const dictum_call *call,
 /* The breaker wants the text of a failure even when the caller does not. */
 static dictum_status lookup_without_error(struct node *node, const dictum_call *call,
                                           const struct node_keys *keys, dictum_sink *sink) {
-  dictum_error err = DICTUM_ERROR_INIT;
+  dictum_error err UNINITIALIZED;
+  error_init(&err);
   return adapt_lookup(node, call, keys, sink, &err);
 }
 

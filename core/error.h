@@ -12,6 +12,17 @@
 #define PRINTF_LIKE(fmt, args)
 #endif
 
+/** The same as DICTUM_ERROR_INIT, without a touch to most of the texts. @p err is not NULL. */
+static inline void error_init(dictum_error *err) {
+  err->size = sizeof *err;
+  err->status = DICTUM_OK;
+  err->code = DICTUM_CODE_NONE;
+  err->sys_errno = 0;
+  err->retry_after_ms = err->flags = 0;
+  err->line = 0;
+  err->where[0] = err->what[0] = '\0';
+}
+
 /** Sets all fields but `where`, and returns @p status. `%m` is not used: pass the errno's text. */
 dictum_status error_set(dictum_error *err, dictum_status status, int sys_errno, const char *fmt,
                         ...) PRINTF_LIKE(4, 5);

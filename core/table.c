@@ -178,7 +178,7 @@ dictum_status table_lookup(dictum_table *table, const dictum_call *call, const c
   if (flags)
     *flags = 0;
   dictum_req req = {.key = key, .keylen = keylen};
-  struct key_scratch scratch;
+  struct key_scratch scratch UNINITIALIZED;
   scratch.large = (dictum_buf){0};
   const dictum_key raw = {key, keylen};
   dictum_key folded;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* bdb_fetch.c - finding where the next searches will end, all at once. */
 #include "bdb_page.h"
-#include "hot.h"
 #include "probes.h"
 #include "tablefile.h"
 

@@ -2,8 +2,6 @@
 /* bdb_page.c - is all of a page of a Berkeley DB file accounted for? */
 #include "bdb_page.h"
 
-#include "hot.h"
-
 enum { alignment = 4, largest_page = 65536 };
 
 /* How many bytes an item of a btree takes up; 0 when it is not sound. */

@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "hot.h"
 #include "newfile.h"
 
 /* Bits of tablefile.forms. */

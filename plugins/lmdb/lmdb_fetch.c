@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lmdb_fetch.c - finding where the next searches will end, all at once. */
-#include "hot.h"
 #include "lmdb_page.h"
 #include "probes.h"
 #include "tablefile.h"

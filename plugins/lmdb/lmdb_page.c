@@ -2,8 +2,6 @@
 /* lmdb_page.c - is all of a page of an LMDB file accounted for? */
 #include "lmdb_page.h"
 
-#include "hot.h"
-
 enum { alignment = 2 };
 
 /* Where entries begin, a bit for each place that they may. */

@@ -23,7 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "hot.h"
 #include "keyorder.h"
 #include "lmdb_page.h"
 
