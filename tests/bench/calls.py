@@ -3,13 +3,15 @@
 several threads, and of tables that have no client library."""
 
 import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from bench import ROOT, SUFFIX, Wrong
 from results import Sample
 from row import Row
 from rules import NETWORKS, OPENED
 
-CACHED_KEYS = 10_000
+FEW_KEYS = 10_000
 
 
 class Call(Row):
@@ -56,6 +58,7 @@ class FileCall(Call):
     """Of a table that is a file, beside the raw library's."""
 
     sides = ("ours", "raw")
+    most_keys = sys.maxsize
 
     def __init__(self, kind, bench):
         super().__init__(f"call-{kind}", bench)
@@ -63,11 +66,12 @@ class FileCall(Call):
 
     def prepare(self):
         options = self.bench.options
+        count = min(options.call_keys, self.most_keys)
         self.source = self.bench.table(self.kind, "random", options.entries)
-        self.asked = self.bench.home / f"keys-of-calls-{options.call_keys}"
+        self.asked = self.bench.home / f"keys-of-calls-{count}"
         with open(self.bench.data("keys", "random", options.entries), "rb") as lines, \
                 open(self.asked, "wb") as out:
-            out.writelines(line for line, _ in zip(lines, range(options.call_keys)))
+            out.writelines(line for line, _ in zip(lines, range(count)))
 
     def table(self):
         return f"{self.kind}:{self.source}"
@@ -95,7 +99,7 @@ class RulesCall(Call):
         self.family = "cidr" if self.kind == "cidr" else "regexp"
         self.path = self.bench.data("rules", self.family, self.count)
         self.asked = self.bench.data("hits", self.family, self.count,
-                                     min(self.bench.options.call_keys, CACHED_KEYS))
+                                     min(self.bench.options.call_keys, FEW_KEYS))
 
     def table(self):
         return f"{self.kind}:{self.path}"
@@ -129,14 +133,35 @@ class Threads(Row):
         return Sample(self.of.told(side)[0] / 1e9 / (2 if side == "ours" else 1))
 
 
+class Processes(Threads):
+    """The same with two processes, which have nothing in common but the file: what the machine
+    gives."""
+
+    def __init__(self, kind, of):
+        super().__init__(kind, of)
+        self.name = f"processes-{kind}"
+
+    def command(self, side):
+        return [self.bench.api(), self.of.table(), self.of.keys(), "1"]
+
+    def sample(self, side):
+        if side == "alone":
+            return super().sample(side)
+        with ThreadPoolExecutor(2) as pool:
+            slowest = max(told[0] for told in pool.map(self.of.told, (side, side)))
+        return Sample(slowest / 1e9 / 2)
+
+
 class Cached(FileCall):
-    """An answer that the cache has, beside the table that it stands before."""
+    """An answer that the cache has, beside the table that it stands before: of a few answers, or of
+    so many that the processor's caches cannot hold them."""
 
     sides = ("ours", "table")
 
-    def __init__(self, bench):
+    def __init__(self, name, most, bench):
         super().__init__("lmdb", bench)
-        self.name = "cached-hit"
+        self.name = name
+        self.most_keys = most
 
     def command(self, side):
         spec = f"cache:{{ttl=1h, {self.table()}}}" if side == "ours" else self.table()
@@ -176,7 +201,9 @@ def call_rows(bench):
     rows = [FileCall(kind, bench) for kind in SUFFIX]
     rows += [RulesCall("cidr", count, bench) for count in NETWORKS]
     rows += [RulesCall(kind, OPENED, bench) for kind in ("regexp", "pcre")]
-    rows += [BreakerClosed(bench), BreakerOpen(bench), Cached(bench)]
-    rows += [Threads(kind, FileCall(kind, bench)) for kind in SUFFIX]
-    return rows + [Threads(kind, RulesCall(kind, OPENED, bench))
-                   for kind in ("regexp", "pcre", "cidr")]
+    rows += [BreakerClosed(bench), BreakerOpen(bench),
+             Cached("cached-hit", FEW_KEYS, bench),
+             Cached("cached-hit-of-many", sys.maxsize, bench)]
+    shared = {kind: FileCall(kind, bench) for kind in SUFFIX}
+    shared |= {kind: RulesCall(kind, OPENED, bench) for kind in ("regexp", "pcre", "cidr")}
+    return rows + [row(kind, of) for kind, of in shared.items() for row in (Threads, Processes)]

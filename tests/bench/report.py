@@ -33,7 +33,9 @@ GROUPS = {
               "on the same file. The raw calls keep one transaction or map for ever and would not "
               "see a change of the file, which ours must."),
     "threads": ("Two threads on one table", "one thread",
-                "The time of one lookup when two threads share the work."),
+                "The time of one lookup when two threads share the work. `processes` is the same with "
+                "two processes, which have nothing in common but the file: it tells what the "
+                "machine gives."),
     "switches": ("Fast paths that can be switched off", "switched off",
                  "One answer with the fast path, and by the plain path alone."),
 }

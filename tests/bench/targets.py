@@ -56,7 +56,7 @@ TARGETS = {
     "call-cidr-100000": Target("value", None, 200 * NS),
     "pgsql": faster(10, 30), "memcache": faster(5, 10),
     "breaker-closed": Target("value", 20 * NS), "breaker-open": Target("value", 1000 * NS),
-    "cached-hit": Target("value", 300 * NS),
+    "cached-hit": Target("value", 300 * NS), "cached-hit-of-many": Target("value", 300 * NS),
 }
 for _kind in ("hash", "btree", "lmdb", "cdb"):
     TARGETS[f"cold-{_kind}"] = faster(1.5, 3)
