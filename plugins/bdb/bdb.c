@@ -116,17 +116,22 @@ static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_a
 struct lookup {
   struct bdb *table;
   struct bdb_reader *reader;
-  struct bdb_finger
-      next[tablefile_fetched]; /* of a btree: for the keys of a batch that come next */
-  size_t next_n, next_at;
+  struct ahead *ahead; /* of a batch; NULL: of a single lookup */
+};
+
+/* Where the searches of a btree for the next keys of a batch begin. */
+struct ahead {
+  struct bdb_finger fingers[tablefile_fetched];
+  size_t n, at;
 };
 
 /* The value lives as long as the reader is left alone. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
   struct bdb_reader *reader = lookup->reader;
-  if (lookup->next_at < lookup->next_n)
-    reader->finger = lookup->next[lookup->next_at++];
+  struct ahead *ahead = lookup->ahead;
+  if (ahead && ahead->at < ahead->n)
+    reader->finger = ahead->fingers[ahead->at++];
   int error = bdb_image_find(&reader->image, &reader->finger, key, value, &reader->value);
   if (error == DB_NOTFOUND)
     return DICTUM_NOTFOUND;
@@ -194,9 +199,9 @@ static uint64_t bucket_of(const void *rock, const dictum_key *key) {
 static void fetch(void *rock, const dictum_key *keys, size_t n) {
   struct lookup *lookup = rock;
   bdb_image_fetch(&lookup->reader->image, keys, n, tablefile_reads_nul(&lookup->table->file),
-                  lookup->next);
-  lookup->next_n = lookup->table->kind == DB_BTREE ? n : 0;
-  lookup->next_at = 0;
+                  lookup->ahead->fingers);
+  lookup->ahead->n = lookup->table->kind == DB_BTREE ? n : 0;
+  lookup->ahead->at = 0;
 }
 
 static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const dictum_key *keys,
@@ -205,7 +210,8 @@ static dictum_status bdb_lookup_many(void *self, const dictum_call *call, const 
   if (atomic_load(&table->updating))
     return bdb_fail_updating(table, err);
   const size_t slot = threadslots_take(&table->slots);
-  struct lookup lookup = {.table = table, .reader = &table->readers[slot]};
+  struct ahead ahead = {.n = 0};
+  struct lookup lookup = {.table = table, .reader = &table->readers[slot], .ahead = &ahead};
   dictum_status status = begin_locked(&lookup, call, err);
   if (status == DICTUM_OK) {
     status = tablefile_lookup_many(&table->file, get, &lookup, keys, n,

@@ -331,7 +331,7 @@ dictum_status cidr_index_find(const struct cidr_index *index, const struct rules
     *rule = what;
     return what ? DICTUM_OK : DICTUM_NOTFOUND;
   }
-  struct proposals all;
+  struct proposals all UNINITIALIZED;
   all.npath = all.path_at = all.negated_at = 0;
   all.negated = family->negated;
   all.nnegated = family->nnegated;

@@ -475,7 +475,7 @@ dictum_status rules_template_emit(const struct rules_template *template,
                                   const dictum_host *host, dictum_sink *sink, dictum_error *err) {
   if (template->groups == 0)
     return host->emit(sink, template->parts[0].text, template->parts[0].len);
-  char small[1024];
+  char small[1024] UNINITIALIZED;
   size_t len;
   if (!expanded_len(template, group, match, &len))
     return out_of_memory(host, err);

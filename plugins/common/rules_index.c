@@ -248,7 +248,7 @@ static size_t propose(void *context, size_t from) {
 dictum_status rules_index_find(const struct rules_index *index, const struct rules *rules,
                                dictum_key key, rules_match *match, void *subject,
                                const void **rule) {
-  uint64_t few[few_words];
+  uint64_t few[few_words] UNINITIALIZED;
   if (!index)
     return rules_find(rules, match, subject, rule);
   uint64_t *set = index->nwords <= few_words ? few : calloc(index->nwords, sizeof *set);

@@ -121,8 +121,13 @@ struct lookup {
   struct lmdb *table;
   struct lmdb_reader *reader;
   struct lmdb_finger finger;
-  struct lmdb_finger next[tablefile_fetched]; /* for the keys of a batch that come next */
-  size_t next_n, next_at;
+  struct ahead *ahead; /* of a batch; NULL: of a single lookup */
+};
+
+/* Where the searches for the next keys of a batch begin. */
+struct ahead {
+  struct lmdb_finger fingers[tablefile_fetched];
+  size_t n, at;
 };
 
 static dictum_status begin_locked(struct lookup *lookup, const dictum_call *call,
@@ -142,8 +147,9 @@ static void end_locked(struct lookup *lookup, dictum_status status) {
 /* The value points into the map. */
 static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, dictum_error *err) {
   struct lookup *lookup = rock;
-  if (lookup->next_at < lookup->next_n)
-    lookup->finger = lookup->next[lookup->next_at++];
+  struct ahead *ahead = lookup->ahead;
+  if (ahead && ahead->at < ahead->n)
+    lookup->finger = ahead->fingers[ahead->at++];
   int error = lmdb_tree_find(&lookup->reader->tree, &lookup->finger, key, value);
   if (error == MDB_NOTFOUND)
     return DICTUM_NOTFOUND;
@@ -152,9 +158,9 @@ static dictum_status get(void *rock, const dictum_key *key, dictum_key *value, d
 
 static void fetch(void *rock, const dictum_key *keys, size_t n) {
   struct lookup *lookup = rock;
-  lmdb_tree_fetch(&lookup->reader->tree, keys, n, lookup->next);
-  lookup->next_n = n;
-  lookup->next_at = 0;
+  lmdb_tree_fetch(&lookup->reader->tree, keys, n, lookup->ahead->fingers);
+  lookup->ahead->n = n;
+  lookup->ahead->at = 0;
 }
 
 /* @return false when the file must be locked to tell */
@@ -197,7 +203,8 @@ static dictum_status lmdb_lookup_many(void *self, const dictum_call *call, const
                                       size_t n, dictum_sink *sink, dictum_error *err) {
   struct lmdb *table = self;
   const size_t slot = threadslots_take(&table->slots);
-  struct lookup lookup = {.table = table, .reader = &table->readers[slot]};
+  struct ahead ahead = {.n = 0};
+  struct lookup lookup = {.table = table, .reader = &table->readers[slot], .ahead = &ahead};
   dictum_status status = begin_locked(&lookup, call, err);
   if (status == DICTUM_OK) {
     status = tablefile_lookup_many(&table->file, get, &lookup, keys, n, NULL, fetch, sink, err);
