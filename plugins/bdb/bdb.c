@@ -65,30 +65,30 @@ static struct bdb *new_table(void) {
   return table;
 }
 
-static void bdb_close(void *self) {
-  struct bdb *table = self;
-  for (size_t i = 0; i < threadslots_n; i++)
-    bdb_reader_close(&table->readers[i]);
-  threadslots_destroy(&table->slots);
+static void close_reader(void *rock, size_t which) {
+  struct bdb *table = rock;
+  bdb_reader_close(&table->readers[which]);
+}
+
+static void free_table(struct bdb *table) {
   tablefile_free(&table->file);
   free(table);
 }
 
-/* In a child. Closing a reader frees memory, map and descriptor, none of which the parent shares;
- * one that another thread was using is left behind. */
+static void bdb_close(void *self) {
+  struct bdb *table = self;
+  for (size_t i = 0; i < threadslots_n; i++)
+    close_reader(table, i);
+  threadslots_destroy(&table->slots);
+  free_table(table);
+}
+
+/* In a child. Closing a reader frees memory, map and descriptor, none of which the parent shares.
+ */
 static void bdb_forget(void *self) {
   struct bdb *table = self;
-  bool all = true;
-  for (size_t i = 0; i < threadslots_n; i++) {
-    if (threadslots_take_over(&table->slots, i))
-      bdb_reader_close(&table->readers[i]);
-    else
-      all = false;
-  }
-  if (!all)
-    return;
-  tablefile_free(&table->file);
-  free(table);
+  if (threadslots_forget(&table->slots, close_reader, table))
+    free_table(table);
 }
 
 static dictum_status bdb_open_table(const dictum_host *host, const dictum_open_args *args,

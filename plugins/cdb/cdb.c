@@ -43,9 +43,12 @@ static struct cdb *new_table(void) {
   return table;
 }
 
+static void close_reader(void *rock, size_t which) {
+  struct cdb *table = rock;
+  cdb_map_release(table->readers[which].map);
+}
+
 static void free_table(struct cdb *table) {
-  for (size_t i = 0; i < threadslots_n; i++)
-    cdb_map_release(table->readers[i].map);
   cdb_map_release(table->newest);
   tablefile_free(&table->file);
   free(table);
@@ -53,6 +56,8 @@ static void free_table(struct cdb *table) {
 
 static void cdb_close(void *self) {
   struct cdb *table = self;
+  for (size_t i = 0; i < threadslots_n; i++)
+    close_reader(table, i);
   pthread_mutex_destroy(&table->lock);
   threadslots_destroy(&table->slots);
   free_table(table);
@@ -61,12 +66,9 @@ static void cdb_close(void *self) {
 /* In a child. What another thread was in the middle of stays behind. */
 static void cdb_forget(void *self) {
   struct cdb *table = self;
-  if (pthread_mutex_trylock(&table->lock) != 0)
-    return;
-  for (size_t i = 0; i < threadslots_n; i++)
-    if (!threadslots_take_over(&table->slots, i))
-      return;
-  free_table(table);
+  if (pthread_mutex_trylock(&table->lock) == 0 &&
+      threadslots_forget(&table->slots, close_reader, table))
+    free_table(table);
 }
 
 static dictum_status cdb_open(const dictum_host *host, const dictum_open_args *args, void **self,

@@ -41,6 +41,14 @@ void threadslots_give(struct threadslots *slots, size_t which) {
   pthread_mutex_unlock(&slots->each[which].lock);
 }
 
-bool threadslots_take_over(struct threadslots *slots, size_t which) {
-  return pthread_mutex_trylock(&slots->each[which].lock) == 0;
+bool threadslots_forget(struct threadslots *slots, void (*close)(void *rock, size_t which),
+                        void *rock) {
+  bool all = true;
+  for (size_t i = 0; i < threadslots_n; i++) {
+    if (pthread_mutex_trylock(&slots->each[i].lock) == 0)
+      close(rock, i);
+    else
+      all = false;
+  }
+  return all;
 }

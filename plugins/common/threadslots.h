@@ -31,8 +31,10 @@ void threadslots_destroy(struct threadslots *slots);
 size_t threadslots_take(struct threadslots *slots);
 void threadslots_give(struct threadslots *slots, size_t which);
 
-/** In a child after fork(): takes this place, for ever. @return false when a thread of the parent
- * had it at that moment, so that what it guards is in an unknown state. */
-bool threadslots_take_over(struct threadslots *slots, size_t which);
+/** In a child after fork(), which leaves a table behind: has @p close release what each place
+ * guards, except where a thread of the parent was using it: that is in an unknown state, and stays.
+ * @return true when nothing had to stay */
+bool threadslots_forget(struct threadslots *slots, void (*close)(void *rock, size_t which),
+                        void *rock);
 
 #endif

@@ -51,14 +51,23 @@ static struct lmdb *new_table(void) {
   return table;
 }
 
-static void lmdb_close(void *self) {
-  struct lmdb *table = self;
-  for (size_t i = 0; i < threadslots_n; i++)
-    lmdb_reader_close(&table->readers[i]);
-  threadslots_destroy(&table->slots);
+static void close_reader(void *rock, size_t which) {
+  struct lmdb *table = rock;
+  lmdb_reader_close(&table->readers[which]);
+}
+
+static void free_table(struct lmdb *table) {
   tablefile_free(&table->file);
   free(table->label);
   free(table);
+}
+
+static void lmdb_close(void *self) {
+  struct lmdb *table = self;
+  for (size_t i = 0; i < threadslots_n; i++)
+    close_reader(table, i);
+  threadslots_destroy(&table->slots);
+  free_table(table);
 }
 
 /* Says now what is wrong with the file, but does not wait for one that is being changed. */
@@ -97,22 +106,12 @@ static dictum_status lmdb_open_table(const dictum_host *host, const dictum_open_
   return DICTUM_OK;
 }
 
-/* In a child. A reader that another thread was using is in an unknown state and is left behind;
- * closing the others frees memory, maps and descriptors, none of which the parent shares. */
+/* In a child. Closing a reader frees memory, map and descriptor, none of which the parent shares.
+ */
 static void lmdb_forget(void *self) {
   struct lmdb *table = self;
-  bool all = true;
-  for (size_t i = 0; i < threadslots_n; i++) {
-    if (threadslots_take_over(&table->slots, i))
-      lmdb_reader_close(&table->readers[i]);
-    else
-      all = false;
-  }
-  if (!all)
-    return;
-  tablefile_free(&table->file);
-  free(table->label);
-  free(table);
+  if (threadslots_forget(&table->slots, close_reader, table))
+    free_table(table);
 }
 
 /* ---- lookup --------------------------------------------------------------------------------- */
