@@ -12,6 +12,7 @@ from row import Row
 from rules import NETWORKS, OPENED
 
 FEW_KEYS = 10_000
+BUFFERED = ("hash", "btree")
 
 
 class Call(Row):
@@ -60,8 +61,8 @@ class FileCall(Call):
     sides = ("ours", "raw")
     most_keys = sys.maxsize
 
-    def __init__(self, kind, bench):
-        super().__init__(f"call-{kind}", bench)
+    def __init__(self, kind, bench, name=None):
+        super().__init__(name or f"call-{kind}", bench)
         self.kind = kind
 
     def prepare(self):
@@ -84,6 +85,13 @@ class FileCall(Call):
             return [self.bench.raw(self.kind), self.kind, "call",
                     f"{self.source}{SUFFIX[self.kind]}", self.keys()]
         return super().command(side)
+
+
+class BufferedCall(FileCall):
+    """Of a Berkeley DB file, when ours may keep as many pages in memory as the client library does
+    in its cache."""
+
+    settings = "berkeley_db_read_buffer_size = 268435456"
 
 
 class RulesCall(Call):
@@ -198,7 +206,8 @@ class BreakerClosed(Call):
 
 
 def call_rows(bench):
-    rows = [FileCall(kind, bench) for kind in SUFFIX]
+    rows = [(BufferedCall if kind in BUFFERED else FileCall)(kind, bench) for kind in SUFFIX]
+    rows += [FileCall(kind, bench, f"call-{kind}-default") for kind in BUFFERED]
     rows += [RulesCall("cidr", count, bench) for count in NETWORKS]
     rows += [RulesCall(kind, OPENED, bench) for kind in ("regexp", "pcre")]
     rows += [BreakerClosed(bench), BreakerOpen(bench),

@@ -62,6 +62,8 @@ for _kind in ("hash", "btree", "lmdb", "cdb"):
     TARGETS[f"cold-{_kind}"] = faster(1.5, 3)
     TARGETS[f"call-{_kind}"] = Target("times", 1.5, 1.2, "raw")
     TARGETS[f"memory-build-{_kind}"] = Target("value", 256)
+for _kind in ("hash", "btree"):
+    TARGETS[f"call-{_kind}-default"] = TARGETS[f"call-{_kind}"]
 for _kind in ("hash", "btree", "lmdb"):
     TARGETS[f"memory-large-{_kind}"] = Target("value", 256)
 for _kind in ("hash", "btree", "lmdb", "cdb", "texthash"):
