@@ -7,6 +7,7 @@ import platform
 import shlex
 import subprocess
 
+import markdown
 from bench import HERE, ROOT
 from results import shown
 from targets import TARGETS
@@ -44,6 +45,10 @@ GROUPS = {
 
 HEAD = ("row", "ours", "{other}", "raw", "over {other}", "over raw", "CPU", "peak memory",
         "least / aim", "met", "behind", "worst shape")
+
+
+RESULTS = HERE / "RESULTS.md"
+ORIGIN = "- Measured by"  # how a line begins that tells where figures come from
 
 
 def ratio_text(ratio):
@@ -127,18 +132,22 @@ def machine():
     return f"{os.cpu_count()} x {model}, {memory} GiB, Linux {platform.release()}"
 
 
-def preface(argv, options):
+def origin(argv, options):
+    """@return what tells where figures come from"""
+    return (f"`{shlex.join(['tests/bench/run', *argv])}`, {datetime.date.today().isoformat()}; "
+            f"Dictum of {first_line('git', 'describe', '--always', '--dirty')}; {options.entries} "
+            f"entries, {options.shape_entries} for the other shapes, {options.large or 'none'} for "
+            f"`large`; {options.pairs} pairs for each row, {options.large_pairs} for `large`")
+
+
+def preface(origins):
     packages = ("postfix", "libdb5.3", "liblmdb0", "libcdb1", "libpcre2-8-0", "libpq5",
                 "libmemcached11", "postgresql-15", "memcached")
     return [
         "# Speed beside Postfix and the client libraries",
-        f"- Command: `{shlex.join(['tests/bench/run', *argv])}`",
-        f"- Date: {datetime.date.today().isoformat()}; Dictum of "
-        f"{first_line('git', 'describe', '--always', '--dirty')}",
+        *origins,
         f"- Machine: {machine()}",
         "- Versions: " + ", ".join(map(version_of, packages)),
-        f"- Sizes: {options.entries} entries, {options.shape_entries} for the other shapes, "
-        f"{options.large or 'none'} for `large`; {options.pairs} pairs for each row",
         "",
         "Times are medians of runs in turn: ours, theirs, raw, and again. A ratio is their time "
         "divided by ours for each pair: 2.0 where we take half the time; given are the median and "
@@ -149,23 +158,46 @@ def preface(argv, options):
     ]
 
 
-def table_of(group, everything):
+def table_of(group, names, cells):
+    """@param names  of the rows of this group
+    @param cells  the rows that there are, by their names, in the order of HEAD"""
     title, other, about = GROUPS[group]
-    members = [results for results in everything if results.row.group == group]
-    if not members:
+    rows = [cells[name] for name in names if name in cells]
+    if not rows:
         return []
-    rows = [[cell.format(other=other) for cell in HEAD]]
-    rows += [cells_of(results, everything) for results in members]
+    rows.insert(0, [cell.format(other=other) for cell in HEAD])
     used = [i for i, column in enumerate(zip(*rows)) if set(column[1:]) != {"-"}]
     lines = ["| " + " | ".join(row[i] for i in used) + " |" for row in rows]
     lines.insert(1, "|---" + "|---:" * (len(used) - 1) + "|")
     return ["", f"## {title}", "", about, "", *lines]
 
 
-def write(argv, options, everything, wrong):
-    lines = preface(argv, options)
+def earlier():
+    """@return what RESULTS.md tells already: where it is from; its rows as in table_of(); and the
+    group of each"""
+    groups = {title: group for group, (title, _, _) in GROUPS.items()}
+    origins, cells, group_of = [], {}, {}
+    if not RESULTS.exists():
+        return origins, cells, group_of
+    origins += [line for line in RESULTS.read_text(encoding="utf-8").splitlines()
+                if line.startswith(ORIGIN)]
+    for name, row in markdown.read(RESULTS).items():
+        if group := groups.get(row["section"]):
+            group_of[name] = group
+            cells[name] = [row.get(cell.format(other=GROUPS[group][1]), "-") for cell in HEAD]
+    return origins, cells, group_of
+
+
+def write(argv, options, rows, everything, wrong):
+    """Writes RESULTS.md. When only some rows were asked for, the others stay.
+    @param rows  all that there are"""
+    origins, cells, group_of = earlier() if options.rows else ([], {}, {})
+    group_of = {**{row.name: row.group for row in rows}, **group_of}
+    origins.append(f"{ORIGIN} {origin(argv, options)}")
+    cells.update({results.row.name: cells_of(results, everything) for results in everything})
+    lines = preface(origins)
     for group in GROUPS:
-        lines += table_of(group, everything)
+        lines += table_of(group, [name for name in group_of if group_of[name] == group], cells)
     if wrong:
         lines += ["", "## Not measured", "", *(f"- `{name}`: {why}" for name, why in wrong.items())]
-    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
