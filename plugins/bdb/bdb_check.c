@@ -31,6 +31,7 @@ struct check {
   struct kept last;     /* the highest key so far */
   struct kept floor;    /* what the following keys are not before */
   struct kept now;
+  struct bdb_scratch found;
   uint32_t leaf, next_leaf; /* of a btree: the last one seen, and which it says is behind it */
 };
 
@@ -95,6 +96,19 @@ static bool is_behind(const struct kept *before, const struct kept *now) {
   return before->chain != now->chain || before->chain == (a->n < b->n);
 }
 
+/* A key that is in a bucket twice is found once only, and comes back when that is removed. The
+ * order tells of those on one page, if it has one. */
+static int check_is_first(struct check *check, const struct bdb_page *page, uint32_t i) {
+  struct bdb_finger finger = {0};
+  dictum_key value;
+  if (page->at[page_type] == type_hash && bdb_page_previous(check->image, page) == 0)
+    return 0;
+  int error = bdb_image_find(check->image, &finger, &check->now.key, &value, &check->found);
+  if (error)
+    return error == DB_NOTFOUND ? DB_VERIFY_BAD : error;
+  return finger.leaf == bdb_page_number(check->image, page) && finger.at == i ? 0 : DB_VERIFY_BAD;
+}
+
 static int check_hash_record(struct check *check, const struct bdb_page *page, uint32_t i,
                              uint32_t bucket) {
   struct bdb_item item;
@@ -107,6 +121,9 @@ static int check_hash_record(struct check *check, const struct bdb_page *page, u
     return DB_VERIFY_BAD;
   if (page->at[page_type] == type_hash && i > 0 && !is_behind(&check->last, &check->now))
     return DB_VERIFY_BAD;
+  error = check_is_first(check, page, i);
+  if (error)
+    return error;
   exchange(&check->last, &check->now);
   return bdb_hash_item(check->image, page, i + 1, &item) ? read_item(check, &item, &check->now)
                                                          : DB_VERIFY_BAD;
@@ -279,5 +296,6 @@ int bdb_image_check(const struct bdb_image *image) {
   bdb_scratch_free(&check.last.own);
   bdb_scratch_free(&check.floor.own);
   bdb_scratch_free(&check.now.own);
+  bdb_scratch_free(&check.found);
   return error;
 }

@@ -196,7 +196,8 @@ static bool could_be_key(const struct bdb_image *image, const struct bdb_page *p
 /* Every item is looked at first: were one out of its place, the ends of others would be in doubt.
  */
 static int find_on_page(const struct bdb_image *image, const struct bdb_page *page,
-                        const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
+                        struct bdb_finger *finger, const dictum_key *key, dictum_key *value,
+                        struct bdb_scratch *scratch) {
   if (!bdb_page_is_sound(image, page))
     return DB_VERIFY_BAD;
   for (uint32_t i = 0; i + 1 < page->n; i += 2) {
@@ -209,10 +210,11 @@ static int find_on_page(const struct bdb_image *image, const struct bdb_page *pa
     bool found = is_key(image, &item, key, scratch, &error);
     if (error)
       return error;
-    if (found)
-      return bdb_hash_item(image, page, i + 1, &item)
-                 ? bdb_item_content(image, &item, value, scratch)
-                 : DB_VERIFY_BAD;
+    if (!found)
+      continue;
+    *finger = (struct bdb_finger){bdb_page_number(image, page), i};
+    return bdb_hash_item(image, page, i + 1, &item) ? bdb_item_content(image, &item, value, scratch)
+                                                    : DB_VERIFY_BAD;
   }
   return DB_NOTFOUND;
 }
@@ -232,8 +234,8 @@ static bool is_of_bucket(const struct bdb_image *image, const struct bdb_page *p
   return item.chain || bdb_image_bucket(image, &first, false) == bucket;
 }
 
-static int find_in_hash(const struct bdb_image *image, const dictum_key *key, dictum_key *value,
-                        struct bdb_scratch *scratch) {
+static int find_in_hash(const struct bdb_image *image, struct bdb_finger *finger,
+                        const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
   uint32_t bucket = bdb_image_bucket(image, key, false);
   uint32_t number = bdb_image_bucket_page(image, bucket), before = 0;
   if (bdb_page_is_blank(image, number))
@@ -244,7 +246,7 @@ static int find_in_hash(const struct bdb_image *image, const dictum_key *key, di
     if (!bdb_page_open(image, number, type_hash, &page) ||
         !is_of_bucket(image, &page, bucket, before))
       return DB_VERIFY_BAD;
-    int error = find_on_page(image, &page, key, value, scratch);
+    int error = find_on_page(image, &page, finger, key, value, scratch);
     if (error != DB_NOTFOUND)
       return error;
     before = number;
@@ -411,7 +413,7 @@ static int find_in_btree(const struct bdb_image *image, struct bdb_finger *finge
 
 int bdb_image_find(const struct bdb_image *image, struct bdb_finger *finger, const dictum_key *key,
                    dictum_key *value, struct bdb_scratch *scratch) {
-  return image->hash ? find_in_hash(image, key, value, scratch)
+  return image->hash ? find_in_hash(image, finger, key, value, scratch)
                      : find_in_btree(image, finger, key, value, scratch);
 }
 

@@ -49,11 +49,11 @@ void bdb_scratch_free(struct bdb_scratch *scratch);
  * @return 0; EINVAL for no such file; DB_OLD_VERSION; DB_VERIFY_BAD when it is damaged; BDB_*. */
 int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool hash);
 
-/** Where a search of a btree ended, or another may end: the next one begins there. Starts as {0};
+/** Where a search ended, or one of a btree may end: the next one begins there. Starts as {0};
  * good as long as the file is not loaded anew. A wrong one only costs time. */
 struct bdb_finger {
-  uint32_t leaf; /**< the number of a sound one; 0: none */
-  uint32_t at;   /**< item */
+  uint32_t leaf; /**< the number of a sound page; 0: none */
+  uint32_t at;   /**< item; of a hash only when the key was found */
 };
 
 /** Has the processor fetch what searches for these keys need (probes.h), for a btree with where

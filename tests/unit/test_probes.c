@@ -2,7 +2,7 @@
 /* test_probes.c - searches that go side by side end where each would by itself. */
 #include "unit.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../plugins/common/probes.h"
