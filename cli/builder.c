@@ -142,7 +142,8 @@ static dictum_status put_entries(struct work *work, dictum_source *source) {
 static bool is_empty_folder(const struct work *work) {
   if (!work->build->folder_is_empty || !S_ISDIR(work->source.st_mode))
     return false;
-  warn(work, "%s is a directory: taken as an empty file", work->build->source);
+  warn(work, "%s is a directory: taken as an empty file",
+       work->build->source ? work->build->source : "standard input");
   return true;
 }
 

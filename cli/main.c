@@ -2,6 +2,7 @@
 /* main.c - one program, three commands: the name that it is called by decides. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,6 +30,12 @@ static void open_standard_files(void) {
   }
 }
 
+/* A package that puts a program aside names it "postmap.distrib" or the like. */
+static bool is_called(const char *name, const char *command) {
+  const size_t len = strlen(command);
+  return strncmp(name, command, len) == 0 && (name[len] == '\0' || name[len] == '.');
+}
+
 int main(int argc, char **argv) {
 #ifdef PREOPEN_PLUGINS
   LTDL_SET_PRELOADED_SYMBOLS();
@@ -43,9 +50,9 @@ int main(int argc, char **argv) {
   }
   const char *slash = strrchr(argv[0], '/');
   const char *name = slash ? slash + 1 : argv[0];
-  if (strcmp(name, "postmap") == 0)
+  if (is_called(name, "postmap"))
     return postmap_main(argc, argv);
-  if (strcmp(name, "postalias") == 0)
+  if (is_called(name, "postalias"))
     return postalias_main(argc, argv);
   return dictum_main(argc, argv);
 }

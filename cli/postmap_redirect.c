@@ -126,6 +126,11 @@ char *postmap_spec(const struct postmap *run, const char *operand, bool *moved) 
                      : strdup(settings_get(run->settings, "default_database_type"));
   if (!type)
     return nomem();
+  if (strchr(type, ':')) { /* of main.cf: it would take a part of the name's place */
+    message("fatal", "unsupported dictionary type: %s", type);
+    free(type);
+    return NULL;
+  }
   *moved = is_legacy(type) &&
            strcmp(settings_get(run->settings, "non_bdb_migration_level"), "disable") != 0;
   char *spec = *moved ? redirected(run, type, name) : joined(type, name);

@@ -8,6 +8,15 @@
 #include "messages.h"
 #include "postmap.h"
 
+/* Postfix refuses to change these before it looks for the file. */
+static bool is_only_built(const char *spec) {
+  return strncmp(spec, "cdb:", 4) == 0;
+}
+
+static void refuse_change(void) {
+  message("fatal", "unsupported non-bulk change request");
+}
+
 dictum_table *postmap_open(const struct postmap *run, const char *operand, uint32_t flags) {
   dictum_error err = DICTUM_ERROR_INIT;
   dictum_table *table = NULL;
@@ -22,6 +31,11 @@ dictum_table *postmap_open(const struct postmap *run, const char *operand, uint3
     flags |= DICTUM_OPEN_CREATE;
   if (dictum_open(run->ctx, spec, run->open_flags | flags, &table, &err) != DICTUM_OK)
     postmap_refuse(run, spec, flags & DICTUM_OPEN_WRITE ? TO_DELETE : TO_READ, &err);
+  if (table && (flags & DICTUM_OPEN_WRITE) && is_only_built(spec)) {
+    refuse_change();
+    dictum_close(table);
+    table = NULL;
+  }
   free(spec);
   return table;
 }
@@ -46,11 +60,6 @@ static bool is_bare(const char *spec) {
   return strncmp(spec, "static:", 7) == 0 || strncmp(spec, "environ:", 8) == 0;
 }
 
-/* Postfix has these opened for writing, and then finds that only a build can. */
-static bool is_only_built(const char *spec) {
-  return strncmp(spec, "cdb:", 4) == 0;
-}
-
 static void refuse_operation(const char *spec, enum purpose purpose) {
   if (purpose == TO_BUILD)
     message("fatal", "no 'map create' support for this type: %.*s", (int)strcspn(spec, ":"), spec);
@@ -58,7 +67,7 @@ static void refuse_operation(const char *spec, enum purpose purpose) {
     message("fatal", "table %s: %s operation is not supported", spec,
             purpose == TO_DELETE ? "delete" : "update");
   else if (is_only_built(spec))
-    message("fatal", "unsupported non-bulk change request");
+    refuse_change();
   else
     message("fatal", "%s map requires O_RDONLY access mode", spec);
 }
@@ -70,6 +79,8 @@ int postmap_refuse(const struct postmap *run, const char *spec, enum purpose pur
     refuse_type(run, err->where[0] != '\0' ? err->where : spec, purpose, err);
   else if (err->status == DICTUM_UNSUPPORTED)
     refuse_operation(spec, purpose);
+  else if (is_only_built(spec) && (purpose == TO_CHANGE || purpose == TO_DELETE))
+    refuse_change();
   else
     message("fatal", "%s", err->what);
   return 1;

@@ -17,14 +17,14 @@
 #define POSTFIX_CONFIG_DIR "/etc/postfix"
 #endif
 
-enum kind { TEXT, NONEMPTY, NUMBER, BOOLEAN, PERIOD, LEVEL, MIGRATION };
+enum kind { TEXT, NONEMPTY, NUMBER, LONG_NUMBER, BOOLEAN, PERIOD, LEVEL, MIGRATION };
 
 /* What reaches our tables or decides how the commands work, with Postfix's defaults. */
 static const struct known {
   const char *name;
   enum kind kind;
   const char *fallback;
-  long min; /* NUMBER */
+  long min; /* NUMBER, LONG_NUMBER */
 } known[] = {
     {"compatibility_level", LEVEL, "0", 0},
     {"meta_directory", NONEMPTY, "/etc/postfix", 0},
@@ -37,7 +37,7 @@ static const struct known {
     {"alias_maps", TEXT, "$default_database_type:/etc/aliases", 0},
     {"berkeley_db_create_buffer_size", NUMBER, "16777216", 1},
     {"berkeley_db_read_buffer_size", NUMBER, "131072", 1},
-    {"lmdb_map_size", NUMBER, "16777216", 1},
+    {"lmdb_map_size", LONG_NUMBER, "16777216", 1},
     {"header_size_limit", NUMBER, "102400", 1},
     {"mime_boundary_length_limit", NUMBER, "2048", 1},
     {"mime_nesting_limit", NUMBER, "100", 1},
@@ -70,6 +70,29 @@ static const struct known {
      "$data_directory /var/lib/mailman /var/lib/mailman3", 0},
 };
 enum { NKNOWN = sizeof known / sizeof *known };
+
+/* What the settings of tables may refer to: Postfix's defaults, of which only the text matters
+ * here. "myhostname" and "mydomain" are this machine's. */
+static const struct other {
+  const char *name, *text;
+} others[] = {
+    {"command_directory", "/usr/sbin"},
+    {"daemon_directory", "/usr/lib/postfix/sbin"},
+    {"default_privs", "nobody"},
+    {"inet_interfaces", "all"},
+    {"inet_protocols", "all"},
+    {"mail_name", "Postfix"},
+    {"mail_owner", "postfix"},
+    {"mail_version", "3.12.0"},
+    {"max_idle", "100s"},
+    {"message_size_limit", "10240000"},
+    {"mydestination", "$myhostname, localhost.$mydomain, localhost"},
+    {"myorigin", "$myhostname"},
+    {"process_id_directory", "pid"},
+    {"setgid_group", "postdrop"},
+    {"syslog_name", "${multi_instance_name?{$multi_instance_name}:{postfix}}"},
+};
+enum { NOTHERS = sizeof others / sizeof *others };
 
 /* A setting once evaluated. */
 struct cached {
@@ -163,7 +186,8 @@ static dictum_status check_number(const struct known *k, const char *value, dict
   char *end;
   errno = 0;
   long number = strtol(value, &end, 10);
-  if (end == value || *end != '\0' || errno != 0 || number > INT_MAX || number < INT_MIN)
+  bool fits = k->kind == LONG_NUMBER || (number <= INT_MAX && number >= INT_MIN);
+  if (end == value || *end != '\0' || errno != 0 || !fits)
     return failure(err, DICTUM_CONFIG, DICTUM_CODE_PARAM, 0, "bad numerical configuration: %s = %s",
                    k->name, value);
   if (number < k->min)
@@ -217,6 +241,7 @@ static dictum_status check_migration(const char *value, dictum_error *err) {
 static dictum_status check(const struct known *k, const char *value, dictum_error *err) {
   switch (k->kind) {
   case NUMBER:
+  case LONG_NUMBER:
     return check_number(k, value, err);
   case BOOLEAN:
     return check_boolean(k, value, err);
@@ -269,11 +294,30 @@ static dictum_status find_file(const char *dir, char **path, dictum_error *err) 
   return status;
 }
 
+/* As in Postfix: the domain is what stands behind the first dot, and a name without one gets it. */
+static dictum_status set_machine(struct settings *settings, dictum_error *err) {
+  char name[HOST_NAME_MAX + 1] = "";
+  gethostname(name, sizeof name - 1);
+  const char *dot = strchr(name, '.');
+  dictum_status status = dictum_params_default(
+      settings->params, "mydomain", dot && dot[1] != '\0' ? dot + 1 : "localdomain", err);
+  char full[HOST_NAME_MAX + sizeof ".$mydomain"];
+  snprintf(full, sizeof full, "%s%s", *name != '\0' ? name : "localhost", dot ? "" : ".$mydomain");
+  /* Whoever may name the machine may not write macros. */
+  if (status == DICTUM_OK && !strpbrk(name, "$ \t\r\n"))
+    status = dictum_params_default(settings->params, "myhostname", full, err);
+  return status;
+}
+
 static dictum_status set_defaults(struct settings *settings, const char *dir, bool postfix,
                                   dictum_error *err) {
   dictum_status status = dictum_params_default(settings->params, "config_directory", dir, err);
   for (size_t i = 0; i < NKNOWN && status == DICTUM_OK; i++)
     status = dictum_params_default(settings->params, known[i].name, known[i].fallback, err);
+  for (size_t i = 0; i < NOTHERS && status == DICTUM_OK; i++)
+    status = dictum_params_default(settings->params, others[i].name, others[i].text, err);
+  if (status == DICTUM_OK)
+    status = set_machine(settings, err);
   if (postfix && status == DICTUM_OK) /* which cannot do better */
     status = dictum_params_default(settings->params, "texthash_utf8", "no", err);
   return status;

@@ -370,7 +370,7 @@ dictum_status adapt_open(dictum_ctx *ctx, const char *type, const char *name, co
   if (!leaf)
     return error_nomem(err);
   leaf->node = (struct node){.ops = &adapt_ops, .spec = leaf->spec};
-  dictum_status status = leaf_open(leaf, err);
+  dictum_status status = leaf_open(leaf, flags & DICTUM_OPEN_DEGRADE, err);
   if (status != DICTUM_OK && !((flags & DICTUM_OPEN_DEGRADE) && can_heal(status))) {
     leaf_free(leaf);
     return status;

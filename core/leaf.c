@@ -150,7 +150,7 @@ dictum_status leaf_reason(struct leaf *leaf, char *text, size_t size) {
   return status;
 }
 
-dictum_status leaf_open(struct leaf *leaf, dictum_error *err) {
+dictum_status leaf_open(struct leaf *leaf, bool stays, dictum_error *err) {
   dictum_status status = DICTUM_OK;
   dictum_error reason = DICTUM_ERROR_INIT;
   forklock_acquire(&leaf->open_lock);
@@ -163,7 +163,8 @@ dictum_status leaf_open(struct leaf *leaf, dictum_error *err) {
   forklock_release(&leaf->open_lock);
   if (status == DICTUM_OK)
     return DICTUM_OK;
-  report(leaf, status, &reason, BREAKER_AT_ONCE);
+  if (stays)
+    report(leaf, status, &reason, BREAKER_AT_ONCE);
   if ((leaf->slot.flags & DICTUM_OPEN_DEGRADE) && status == DICTUM_CONFIG)
     status = DICTUM_RETRY;
   error_code(err, status, reason.code, reason.sys_errno, "%s", reason.what);
@@ -182,7 +183,7 @@ dictum_status leaf_enter(struct leaf *leaf, void **self, dictum_error *err) {
     return answer_down(leaf, wait_ms, err);
   *self = atomic_load_explicit(&leaf->self, memory_order_acquire);
   if (!*self) {
-    dictum_status status = leaf_open(leaf, err);
+    dictum_status status = leaf_open(leaf, true, err);
     if (status != DICTUM_OK)
       return status;
     *self = atomic_load_explicit(&leaf->self, memory_order_acquire);

@@ -50,9 +50,10 @@ struct leaf *leaf_new(dictum_ctx *ctx, const char *type, const char *name, const
                       uint32_t flags);
 void leaf_free(struct leaf *leaf);
 
-/** Opens the handle unless there is one. @return as dictum_open(), RETRY for CONFIG with DEGRADE.
- */
-dictum_status leaf_open(struct leaf *leaf, dictum_error *err);
+/** Opens the handle unless there is one.
+ * @param stays  the table is there even if that fails: others are told about it, too
+ * @return as dictum_open(), RETRY for CONFIG with DEGRADE. */
+dictum_status leaf_open(struct leaf *leaf, bool stays, dictum_error *err);
 
 /** Gives the handle for one call of the plugin. After OK, leaf_leave() must follow. */
 dictum_status leaf_enter(struct leaf *leaf, void **self, dictum_error *err);

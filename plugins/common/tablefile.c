@@ -20,7 +20,7 @@ enum { form_nul = 1, form_bare = 2 };
 /* A source that was edited within this time is about to be built, perhaps. */
 enum { fresh_source_seconds = 100 };
 
-enum { longest_shown_key = 200 };
+enum { longest_shown_key = 200, longest_shown_path = 400 }; /* of a text that ends with a reason */
 
 dictum_status tablefile_init(struct tablefile *file, const dictum_host *host,
                              const dictum_open_args *args, const char *suffix, dictum_error *err) {
@@ -108,8 +108,10 @@ dictum_status tablefile_exists(const struct tablefile *file, dictum_error *err, 
 dictum_status tablefile_fail(const struct tablefile *file, dictum_error *err, int sys_errno,
                              const char *what) {
   char text[128];
-  return file->host->fail(err, tablefile_status(sys_errno), sys_errno, "%s %s: %s", what,
-                          file->path, tablefile_errno_text(sys_errno, text, sizeof text));
+  return file->host->fail(err, tablefile_status(sys_errno), sys_errno, "%s %.*s%s: %s", what,
+                          longest_shown_path, file->path,
+                          strlen(file->path) > longest_shown_path ? "..." : "",
+                          tablefile_errno_text(sys_errno, text, sizeof text));
 }
 
 dictum_status tablefile_open(const struct tablefile *file, int *fd, struct stat *st,

@@ -35,7 +35,7 @@ static const dictum_opt sqlite_opts[] = {
     {"query", DICTUM_OPT_STR, "", 0, 0, "SQL with %s, %u, %d, %1 .. %9 for the key"},
     {"result_format", DICTUM_OPT_STR, "%s", 1, 0, "what is made of each value"},
     {"domain", DICTUM_OPT_STR, "", 0, 0, "only ask for user@domain with one of these domains"},
-    {"expansion_limit", DICTUM_OPT_INT, "0", 0, INT_MAX, "most values for a key; 0: any"},
+    {"expansion_limit", DICTUM_OPT_INT, "0", INT_MIN, INT_MAX, "most values for a key; 0: any"},
     {"select_field", DICTUM_OPT_STR, "", 0, 0, "without query: the column with the value"},
     {"table", DICTUM_OPT_STR, "", 0, 0, "without query: the table"},
     {"where_field", DICTUM_OPT_STR, "", 0, 0, "without query: the column with the key"},

@@ -78,6 +78,44 @@ for type in hash btree lmdb; do
   expect 0 "k${tab}first" "$type: -w keeps the first" sh -c "'$POSTMAP' -s $type:text | grep ^k"
 done
 
+# ---- parameters, and what they refer to --------------------------------------------------------
+printf 'k v\n' >text
+settings 'lmdb_map_size = 4294967296'
+expect 0 v "a map may be larger than what fits in 32 bits" "$POSTMAP" -q k static:v
+settings 'berkeley_db_read_buffer_size = 4294967296'
+expect 1 '' "a buffer may not, as in Postfix" "$POSTMAP" -q k static:v
+said 'bad numerical configuration: berkeley_db_read_buffer_size = 4294967296'
+for name in mydestination mydomain myhostname myorigin mail_name mail_owner syslog_name; do
+  settings "default_database_type = \${$name?{texthash}:{fail}}"
+  expect 0 v "$name has a value that main.cf does not give it" "$POSTMAP" -q k text
+done
+settings "default_database_type = \${{\$myorigin} == {\$myhostname} ? {texthash}:{fail}}"
+expect 0 v "... which is Postfix's" "$POSTMAP" -q k text
+settings 'default_database_type = static:v'
+expect 1 '' "a type of tables is no table" "$POSTMAP" -q k text
+said 'unsupported dictionary type: static:v'
+settings
+mkdir folder
+expect 0 '' "a folder as standard input is empty" sh -c "'$POSTMAP' -i hash:from-folder <folder"
+said 'standard input is a directory'
+ln -s "$(command -v "$DICTUM")" postmap.distrib
+expect 0 v "a program that was put aside still knows what it is" ./postmap.distrib -q k static:v
+if has_type cdb; then
+  "$POSTMAP" cdb:text
+  for operand in cdb:text cdb:is-not-there; do
+    expect 1 '' "$operand: nothing is removed from it" "$POSTMAP" -d k $operand
+    said 'unsupported non-bulk change request'
+    expect 1 '' "$operand: nothing is added to it" "$POSTMAP" -i $operand
+    said 'unsupported non-bulk change request'
+  done
+fi
+if has_type ldap; then
+  printf 'timeout = x\nsearch_base = x\n' >bad.cf
+  expect 1 '' "settings that are wrong" "$POSTMAP" -q k ldap:./bad.cf
+  [ "$(grep -c . err)" -eq 1 ]
+  result $? "... are told once"
+fi
+
 # ---- tables that have moved away from Berkeley DB ----------------------------------------------
 # `moved LEVEL LINE...`: hash is lmdb now, and btree too.
 moved() {
