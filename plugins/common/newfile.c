@@ -132,6 +132,21 @@ static bool still_at(const char *path, int fd) {
   return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && same_file(&ours, &there);
 }
 
+/* Could it be what a build that was killed left behind? Those begin with a NUL byte soon, in every
+ * format; a text does not, and may be somebody's source that happens to have this name. */
+static bool is_leftover(int fd) {
+  char head[16];
+  ssize_t n = pread(fd, head, sizeof head, 0);
+  return n == 0 || (n > 0 && memchr(head, '\0', (size_t)n));
+}
+
+static dictum_status refuse_stranger(struct newfile *file, dictum_error *err) {
+  return file->host->fail(
+      err, DICTUM_CONFIG, EEXIST,
+      "open database %s: %s is in the way, and is not what a build leaves behind", file->target,
+      file->aside);
+}
+
 /* Opens and locks the file aside once. Its builder may have moved or removed it while we waited:
  * *gone then asks for another round, as it does after the removal of a stranger's leftover. */
 static dictum_status open_once(struct newfile *file, int64_t deadline_ns, bool *gone,
@@ -155,6 +170,8 @@ static dictum_status open_once(struct newfile *file, int64_t deadline_ns, bool *
   *gone = !still_at(file->aside, file->fd);
   if (*gone)
     return DICTUM_OK;
+  if (!is_leftover(file->fd))
+    return refuse_stranger(file, err);
   /* It could be somebody else's file under another name, or stay open in somebody else's hands. */
   if (fstat(file->fd, &st) != 0 || st.st_uid != geteuid() || st.st_nlink != 1) {
     *gone = unlink(file->aside) == 0;

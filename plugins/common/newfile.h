@@ -4,8 +4,8 @@
  *
  * The file aside is TARGET.tmp in the same folder. Who builds it holds an
  * exclusive flock(2) on it from begin to end, so builders come one after the
- * other, and what one left that was killed is emptied by the next. Readers and
- * the old file are left alone until the end.
+ * other, and what one left that was killed is emptied by the next; a text of
+ * that name is refused. Readers and the old file are left alone until the end.
  */
 #ifndef DICTUM_PLUGINS_NEWFILE_H
 #define DICTUM_PLUGINS_NEWFILE_H

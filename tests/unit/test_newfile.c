@@ -190,9 +190,17 @@ static void builders_take_turns(void **state) {
   assert_file("t", "second");
 }
 
+/* Like all that is written for a table, it has a NUL byte at its beginning. */
+static void write_leftover(const char *path) {
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  assert_int_equal(fwrite("\0kept", 1, 5, file), 5);
+  assert_int_equal(fclose(file), 0);
+}
+
 static void a_leftover_is_taken_over(void **state) {
   (void)state;
-  write_file("t.tmp", "what was left by one that was killed");
+  write_leftover("t.tmp");
   struct newfile *file = begin("t");
   fill(file, "new");
   replace(file);
@@ -201,13 +209,27 @@ static void a_leftover_is_taken_over(void **state) {
 
 static void a_leftover_with_another_name_is_not_written_to(void **state) {
   (void)state;
-  write_file("precious", "kept");
+  struct stat st;
+  write_leftover("precious");
   assert_int_equal(link("precious", "t.tmp"), 0);
   struct newfile *file = begin("t");
   fill(file, "new");
   replace(file);
-  assert_file("precious", "kept");
+  assert_int_equal(stat("precious", &st), 0);
+  assert_int_equal(st.st_size, 5);
   assert_file("t", "new");
+}
+
+/* A source may have any name. */
+static void a_text_in_the_way_is_left_alone(void **state) {
+  (void)state;
+  struct newfile *file = NULL;
+  write_file("t", "old");
+  write_file("t.tmp", "key value\n");
+  assert_int_equal(newfile_begin(&host, "t", 0640, at_once, &file, NULL), DICTUM_CONFIG);
+  assert_non_null(strstr(said, "t.tmp is in the way"));
+  assert_file("t.tmp", "key value\n");
+  assert_file("t", "old");
 }
 
 static void a_link_in_the_way_is_not_followed(void **state) {
@@ -285,6 +307,7 @@ int main(void) {
       TEST(builders_take_turns),
       TEST(a_leftover_is_taken_over),
       TEST(a_leftover_with_another_name_is_not_written_to),
+      TEST(a_text_in_the_way_is_left_alone),
       TEST(a_link_in_the_way_is_not_followed),
       TEST(writers_of_the_old_file_are_waited_for),
       TEST(readers_of_the_old_file_are_not),
