@@ -134,6 +134,10 @@ def beside_postfix(utf8):
                     words = [*options, "-q", key, spec]
                     if options and key not in ("Mixed@Example.ORG", "Ä", "Exact"):
                         continue
+                    # A proxymap process that is new opens the table as its first client wants it,
+                    # with or without UTF-8, and so it stays for those who come later.
+                    if options == ["-u"] and key == "Ä":
+                        continue
                     ours, theirs = (side.run(*words) for side in world.sides)
                     same(ours[:2], theirs[:2], f"{words}: {ours[2]} {theirs[2]}")
         given = b"a\nA\nb\nabsent\nMixed@Example.ORG\n" * 30
