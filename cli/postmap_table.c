@@ -66,8 +66,6 @@ static void refuse_operation(const char *spec, enum purpose purpose) {
   else if (is_bare(spec))
     message("fatal", "table %s: %s operation is not supported", spec,
             purpose == TO_DELETE ? "delete" : "update");
-  else if (is_only_built(spec))
-    refuse_change();
   else
     message("fatal", "%s map requires O_RDONLY access mode", spec);
 }
@@ -77,10 +75,10 @@ int postmap_refuse(const struct postmap *run, const char *spec, enum purpose pur
   if (err->code == DICTUM_CODE_TYPE_UNKNOWN || err->code == DICTUM_CODE_PLUGIN_MISSING ||
       err->code == DICTUM_CODE_PLUGIN_UNSAFE)
     refuse_type(run, err->where[0] != '\0' ? err->where : spec, purpose, err);
-  else if (err->status == DICTUM_UNSUPPORTED)
-    refuse_operation(spec, purpose);
   else if (is_only_built(spec) && (purpose == TO_CHANGE || purpose == TO_DELETE))
     refuse_change();
+  else if (err->status == DICTUM_UNSUPPORTED)
+    refuse_operation(spec, purpose);
   else
     message("fatal", "%s", err->what);
   return 1;

@@ -3,7 +3,7 @@
  * cache_memory.h - answers kept in memory, up to a size, and questions that are under way.
  *
  * Of many threads that miss the same key, one asks and the others wait for its
- * answer. The answers that were used least recently go first when room is
+ * answer. Answers that were not used for long go first when room is
  * needed. Any number of threads; a forked child keeps what was whole at the
  * moment of the fork.
  */
