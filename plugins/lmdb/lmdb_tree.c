@@ -367,10 +367,14 @@ int lmdb_tree_find(const struct lmdb_tree *tree, struct lmdb_finger *finger, con
 
 /* ---- walking -------------------------------------------------------------------------------- */
 
-/* Moves to the next leaf when this one is used up. */
+/* Moves to the next leaf when this one is used up. No lookup confirms what a walk finds: a branch
+ * that lost its last entries would end it early. */
 static int settle(struct lmdb_walk *walk) {
   size_t leaf = walk->tree->depth - 1;
-  return walk->levels[leaf].at < walk->levels[leaf].n ? 0 : go_beside(walk, true);
+  if (walk->levels[leaf].at < walk->levels[leaf].n)
+    return 0;
+  int error = go_beside(walk, true);
+  return error ? error : is_leaf_in_place(walk) ? 0 : MDB_CORRUPTED;
 }
 
 int lmdb_walk_start(struct lmdb_walk *walk, const struct lmdb_tree *tree, const dictum_key *key) {
@@ -379,7 +383,9 @@ int lmdb_walk_start(struct lmdb_walk *walk, const struct lmdb_tree *tree, const 
   if (tree->depth == 0)
     return MDB_NOTFOUND;
   int error = key ? find_place(walk, key, &exact) : descend(walk, tree->root, 0, to_first, NULL);
-  return error ? error : settle(walk);
+  if (error)
+    return error;
+  return is_leaf_in_place(walk) ? settle(walk) : MDB_CORRUPTED;
 }
 
 int lmdb_walk_next(struct lmdb_walk *walk) {

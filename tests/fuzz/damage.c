@@ -302,6 +302,8 @@ static void work(uint64_t from, uint64_t end) {
   const dictum_registry registry = {getenv("DICTUM_DYNAMICMAPS"), getenv("DICTUM_PLUGIN_DIR"), 0};
   opts.registries = &registry;
   opts.nregistries = 1;
+  shared->at = from;
+  shared->doing = "begin";
   must(dictum_ctx_new(&ctx, &opts, NULL) == DICTUM_OK, "context", "cannot be made");
   for (uint64_t seed = from; seed < end; seed++)
     try_file(seed);
