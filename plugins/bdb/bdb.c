@@ -119,7 +119,7 @@ struct lookup {
   struct ahead *ahead; /* of a batch; NULL: of a single lookup */
 };
 
-/* Where the searches of a btree for the next keys of a batch begin. */
+/* Where the searches for the next keys of a batch begin. */
 struct ahead {
   struct bdb_finger fingers[tablefile_fetched];
   size_t n, at;
@@ -200,7 +200,7 @@ static void fetch(void *rock, const dictum_key *keys, size_t n) {
   struct lookup *lookup = rock;
   bdb_image_fetch(&lookup->reader->image, keys, n, tablefile_reads_nul(&lookup->table->file),
                   lookup->ahead->fingers);
-  lookup->ahead->n = lookup->table->kind == DB_BTREE ? n : 0;
+  lookup->ahead->n = n;
   lookup->ahead->at = 0;
 }
 

@@ -19,6 +19,7 @@ struct bdb_reader {
   bool busy;              /**< others held the lock until the deadline of the last attempt */
   struct bdb_image image; /**< of the map, as it is while the lock is held */
   struct pageset sound;   /**< of the file as it was seen */
+  struct pageset sorted;  /**< the same */
   bool settled;           /**< a change since it was seen would show in its time stamp */
   bool local;             /**< the file system is one that can be relied on for that */
   struct tablefile_glance glance;

@@ -89,11 +89,11 @@ static int check_chain_uses(const struct check *check) {
  * Keys that all end in a NUL byte never have that. */
 static bool is_behind(const struct kept *before, const struct kept *now) {
   const dictum_key *a = &before->key, *b = &now->key;
-  size_t n = a->n < b->n ? a->n : b->n;
-  int order = n ? memcmp(a->p, b->p, n) : 0;
-  if (order != 0 || a->n == b->n)
-    return order < 0;
-  return before->chain != now->chain || before->chain == (a->n < b->n);
+  const size_t n = a->n < b->n ? a->n : b->n;
+  const bool same_beginning = a->n != b->n && (n == 0 || memcmp(a->p, b->p, n) == 0);
+  if (!same_beginning || (!before->chain && !now->chain))
+    return bdb_hash_order(a, b) < 0;
+  return before->chain != now->chain || a->n < b->n;
 }
 
 /* A key that is in a bucket twice is found once only, and comes back when that is removed. The
@@ -106,7 +106,7 @@ static int check_is_first(struct check *check, const struct bdb_page *page, uint
   int error = bdb_image_find(check->image, &finger, &check->now.key, &value, &check->found);
   if (error)
     return error == DB_NOTFOUND ? DB_VERIFY_BAD : error;
-  return finger.leaf == bdb_page_number(check->image, page) && finger.at == i ? 0 : DB_VERIFY_BAD;
+  return finger.page == bdb_page_number(check->image, page) && finger.at == i ? 0 : DB_VERIFY_BAD;
 }
 
 static int check_hash_record(struct check *check, const struct bdb_page *page, uint32_t i,

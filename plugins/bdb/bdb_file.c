@@ -170,6 +170,7 @@ static void unmap(struct bdb_reader *reader) {
     munmap(reader->map, reader->map_bytes);
   reader->map = NULL;
   pageset_free(&reader->sound);
+  pageset_free(&reader->sorted);
 }
 
 void bdb_reader_close(struct bdb_reader *reader) {
@@ -238,9 +239,11 @@ static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
   if (!reader->sound.bits || is_changed(&reader->seen, now) ||
       !same_time(&reader->seen.st_ctim, &now->st_ctim)) {
     pageset_reset(&reader->sound, error ? 0 : reader->image.pages);
+    pageset_reset(&reader->sorted, error || !reader->image.hash ? 0 : reader->image.pages);
     reader->frames.fd = -1;
   }
   reader->image.sound = &reader->sound;
+  reader->image.sorted = &reader->sorted;
   reader->seen = *now;
   reader->settled = table->file.unlocked && !error && is_settled(now);
   return error ? bdb_fail(table, err, error, "open database") : DICTUM_OK;

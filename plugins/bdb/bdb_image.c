@@ -24,19 +24,6 @@
 
 enum { oldest_version = 8, newest_version = 9 };
 enum { option_checksums = 1 };
-static const char test_key[] = "%$sniglet^&"; /* its hash is kept, NUL included */
-
-uint32_t bdb_hash(const char *key, size_t len, bool with_nul) {
-  const uint32_t prime = 16777619; /* FNV-1, started at zero */
-  uint32_t hash = 0;
-  for (size_t i = 0; i < len; i++)
-    hash = (hash * prime) ^ (unsigned char)key[i];
-  return with_nul ? hash * prime : hash;
-}
-
-uint32_t bdb_test_hash(void) {
-  return bdb_hash(test_key, sizeof test_key - 1, true);
-}
 
 /* ---- the first page ------------------------------------------------------------------------- */
 
@@ -158,101 +145,6 @@ int bdb_item_content(const struct bdb_image *image, const struct bdb_item *item,
     return gather(image, item->bytes, out, scratch);
   *out = (dictum_key){(const char *)item->bytes, item->n};
   return 0;
-}
-
-/* ---- a hash --------------------------------------------------------------------------------- */
-
-uint32_t bdb_image_bucket(const struct bdb_image *image, const dictum_key *key, bool with_nul) {
-  uint32_t bucket = bdb_hash(key->p, key->n, with_nul) & image->high_mask;
-  return bucket > image->max_bucket ? bucket & image->low_mask : bucket;
-}
-
-/* Buckets are made in doublings, each a row of pages that `spares` says the place of. */
-uint32_t bdb_image_bucket_page(const struct bdb_image *image, uint32_t bucket) {
-  unsigned doubling = 0;
-  while (doubling < 31 && (UINT32_C(1) << doubling) < bucket + 1)
-    doubling++;
-  return bucket + image->spares[doubling];
-}
-
-static bool is_key(const struct bdb_image *image, const struct bdb_item *item,
-                   const dictum_key *key, struct bdb_scratch *scratch, int *error) {
-  dictum_key found;
-  if (!item->chain)
-    return item->n == key->n && (key->n == 0 || memcmp(item->bytes, key->p, key->n) == 0);
-  if (bdb_u32(image, item->bytes + chain_length) != key->n)
-    return false;
-  *error = gather(image, item->bytes, &found, scratch);
-  return *error == 0 && keyorder_compare(&found, key) == 0;
-}
-
-/* Could item @p i be a key of @p n bytes? Its size tells, without a look at it. */
-static bool could_be_key(const struct bdb_image *image, const struct bdb_page *page, uint32_t i,
-                         size_t n) {
-  const uint32_t size = bdb_hash_item_bytes(image, page, i);
-  return size == n + 1 || size == chain_bytes;
-}
-
-/* Every item is looked at first: were one out of its place, the ends of others would be in doubt.
- */
-static int find_on_page(const struct bdb_image *image, const struct bdb_page *page,
-                        struct bdb_finger *finger, const dictum_key *key, dictum_key *value,
-                        struct bdb_scratch *scratch) {
-  if (!bdb_page_is_sound(image, page))
-    return DB_VERIFY_BAD;
-  for (uint32_t i = 0; i + 1 < page->n; i += 2) {
-    struct bdb_item item;
-    int error = 0;
-    if (!could_be_key(image, page, i, key->n))
-      continue;
-    if (!bdb_hash_item(image, page, i, &item))
-      return DB_VERIFY_BAD;
-    bool found = is_key(image, &item, key, scratch, &error);
-    if (error)
-      return error;
-    if (!found)
-      continue;
-    *finger = (struct bdb_finger){bdb_page_number(image, page), i};
-    return bdb_hash_item(image, page, i + 1, &item) ? bdb_item_content(image, &item, value, scratch)
-                                                    : DB_VERIFY_BAD;
-  }
-  return DB_NOTFOUND;
-}
-
-/* Is this a page of that bucket, behind page @p before of it? The first key tells, for a damaged
- * first page of the file leads to wrong places. */
-static bool is_of_bucket(const struct bdb_image *image, const struct bdb_page *page,
-                         uint32_t bucket, uint32_t before) {
-  struct bdb_item item;
-  if (bdb_page_previous(image, page) != before)
-    return false;
-  if (page->n == 0)
-    return true;
-  if (!bdb_hash_item(image, page, 0, &item))
-    return false;
-  const dictum_key first = {(const char *)item.bytes, item.n};
-  return item.chain || bdb_image_bucket(image, &first, false) == bucket;
-}
-
-static int find_in_hash(const struct bdb_image *image, struct bdb_finger *finger,
-                        const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch) {
-  uint32_t bucket = bdb_image_bucket(image, key, false);
-  uint32_t number = bdb_image_bucket_page(image, bucket), before = 0;
-  if (bdb_page_is_blank(image, number))
-    return DB_NOTFOUND;
-  /* Each page is behind the one before, which no circle can be. */
-  while (number != 0) {
-    struct bdb_page page;
-    if (!bdb_page_open(image, number, type_hash, &page) ||
-        !is_of_bucket(image, &page, bucket, before))
-      return DB_VERIFY_BAD;
-    int error = find_on_page(image, &page, finger, key, value, scratch);
-    if (error != DB_NOTFOUND)
-      return error;
-    before = number;
-    number = bdb_page_next(image, &page);
-  }
-  return DB_NOTFOUND;
 }
 
 /* ---- a btree -------------------------------------------------------------------------------- */
@@ -385,14 +277,14 @@ static int find_place(const struct bdb_image *image, struct bdb_finger *finger,
                       const dictum_key *key, struct bdb_page *leaf, bool *exact,
                       struct bdb_scratch *scratch) {
   int error = 0;
-  bool near = finger->leaf != 0 && bdb_page_open(image, finger->leaf, type_leaf, leaf);
+  bool near = finger->page != 0 && bdb_page_open(image, finger->page, type_leaf, leaf);
   if (near && is_at(image, leaf, finger->at, key, exact, scratch))
     return 0;
   if (!near || leaf->n < 2 || !is_between(image, leaf, 0, leaf->n - 2, key, scratch))
     error = find_leaf(image, to_key, key, leaf, scratch);
   if (error)
     return error;
-  finger->leaf = bdb_page_number(image, leaf);
+  finger->page = bdb_page_number(image, leaf);
   return search(image, leaf, true, key, &finger->at, exact, scratch);
 }
 
@@ -413,7 +305,7 @@ static int find_in_btree(const struct bdb_image *image, struct bdb_finger *finge
 
 int bdb_image_find(const struct bdb_image *image, struct bdb_finger *finger, const dictum_key *key,
                    dictum_key *value, struct bdb_scratch *scratch) {
-  return image->hash ? find_in_hash(image, finger, key, value, scratch)
+  return image->hash ? bdb_find_in_hash(image, finger, key, value, scratch)
                      : find_in_btree(image, finger, key, value, scratch);
 }
 
@@ -432,7 +324,7 @@ static int visit(struct bdb_walk *walk, const struct bdb_image *image, uint32_t 
   walk->at = 0;
   if (!open_here(walk, image, &page) || !bdb_page_is_sound(image, &page))
     return DB_VERIFY_BAD;
-  bool fits = image->hash ? is_of_bucket(image, &page, walk->bucket, before)
+  bool fits = image->hash ? bdb_page_is_of_bucket(image, &page, walk->bucket, before)
                           : bdb_page_previous(image, &page) == before;
   return fits ? 0 : DB_VERIFY_BAD;
 }

@@ -34,6 +34,7 @@ struct bdb_image {
   uint32_t root;
   uint32_t max_bucket, high_mask, low_mask, spares[32];
   struct pageset *sound;     /**< pages that need not be looked at again; NULL: none */
+  struct pageset *sorted;    /**< those of a hash whose keys are in order; NULL: none */
   struct bdb_frames *frames; /**< where pages are to be taken from, instead of the map; or NULL */
 };
 
@@ -45,19 +46,19 @@ struct bdb_scratch {
 void bdb_scratch_free(struct bdb_scratch *scratch);
 
 /** Reads the first page of a file of @p bytes. To be done again after every change of the file.
- * `sound` and `frames` are left NULL.
+ * `sound`, `sorted` and `frames` are left NULL.
  * @return 0; EINVAL for no such file; DB_OLD_VERSION; DB_VERIFY_BAD when it is damaged; BDB_*. */
 int bdb_image_load(struct bdb_image *image, const void *map, size_t bytes, bool hash);
 
-/** Where a search ended, or one of a btree may end: the next one begins there. Starts as {0};
- * good as long as the file is not loaded anew. A wrong one only costs time. */
+/** Where a search ended, or may end: the next one begins there. Starts as {0}; good as long as the
+ * file is not loaded anew. A wrong one only costs time. */
 struct bdb_finger {
-  uint32_t leaf; /**< the number of a sound page; 0: none */
-  uint32_t at;   /**< item; of a hash only when the key was found */
+  uint32_t page; /**< the number of a sound page with records; 0: none */
+  uint32_t at;   /**< item; of a hash only when the key was found, or may be there */
 };
 
-/** Has the processor fetch what searches for these keys need (probes.h), for a btree with where
- * they will probably end. The image is one of a map.
+/** Has the processor fetch what searches for these keys need (probes.h), and tells where they will
+ * probably end. The image is one of a map.
  * @param with_nul  the keys will be asked for with a NUL behind them
  * @param n         at most tablefile_fetched */
 void bdb_image_fetch(const struct bdb_image *image, const dictum_key *keys, size_t n, bool with_nul,

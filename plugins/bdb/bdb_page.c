@@ -63,6 +63,23 @@ static bool is_hash_page_whole(const struct bdb_image *image, const struct bdb_p
   return bdb_hash_page_ends(image, page);
 }
 
+/* A key in a chain is compared by another rule, so with one of those there is no order to go by. */
+static bool is_hash_page_sorted(const struct bdb_image *image, const struct bdb_page *page) {
+  dictum_key before = {0};
+  if (page->at[page_type] != type_hash)
+    return false;
+  for (uint32_t i = 0; i + 1 < page->n; i += 2) {
+    struct bdb_item item;
+    if (!bdb_hash_item(image, page, i, &item) || item.chain)
+      return false;
+    const dictum_key key = {(const char *)item.bytes, item.n};
+    if (i > 0 && bdb_hash_order(&before, &key) >= 0)
+      return false;
+    before = key;
+  }
+  return true;
+}
+
 bool bdb_page_is_whole(const struct bdb_image *image, const struct bdb_page *page) {
   if (image->hash)
     return is_hash_page_whole(image, page);
@@ -77,5 +94,7 @@ bool bdb_page_is_sound(const struct bdb_image *image, const struct bdb_page *pag
   if (!bdb_page_is_whole(image, page))
     return false;
   pageset_add(image->sound, number);
+  if (image->sorted && image->hash && is_hash_page_sorted(image, page))
+    pageset_add(image->sorted, number);
   return true;
 }

@@ -137,13 +137,25 @@ static inline bool bdb_hash_page_ends(const struct bdb_image *image, const struc
   return page->n % 2 == 0 && bdb_u16(image, page->at + page_content + 2 * (page->n - 1)) == lowest;
 }
 
+static inline uint32_t bdb_page_number(const struct bdb_image *image, const struct bdb_page *page) {
+  return bdb_u32(image, page->at + page_number);
+}
+
 /* Do the items of this page fill the room that is taken up, each byte once? */
 bool bdb_page_is_whole(const struct bdb_image *image, const struct bdb_page *page);
 /* Do they, or did they when they were looked at last? */
 bool bdb_page_is_sound(const struct bdb_image *image, const struct bdb_page *page);
+/* Were the keys of this page of a hash, which is sound, seen to be in order? */
+static inline bool bdb_page_is_sorted(const struct bdb_image *image, const struct bdb_page *page) {
+  return pageset_has(image->sorted, bdb_page_number(image, page));
+}
 
-static inline uint32_t bdb_page_number(const struct bdb_image *image, const struct bdb_page *page) {
-  return bdb_u32(image, page->at + page_number);
+/* The order of keys on a page of a hash: by their bytes, and of two with the same beginning the
+ * longer comes first. @return as memcmp() */
+static inline int bdb_hash_order(const dictum_key *a, const dictum_key *b) {
+  const size_t n = a->n < b->n ? a->n : b->n;
+  const int order = n ? memcmp(a->p, b->p, n) : 0;
+  return order ? order : (a->n < b->n) - (a->n > b->n);
 }
 
 /* The first page of a bucket that nothing was ever put in may be all zero. */
@@ -239,5 +251,15 @@ static inline uint32_t bdb_branch_child(const struct bdb_image *image, const str
   uint32_t begin = bdb_item_offset(image, page, i, branch_content);
   return begin == 0 ? 0 : bdb_u32(image, page->at + begin + branch_page);
 }
+
+/* ---- bdb_hash.c: a hash --------------------------------------------------------------------- */
+
+/* Is this a page of that bucket, behind page @p before of it? The first key tells, for a damaged
+ * first page of the file leads to wrong places. */
+bool bdb_page_is_of_bucket(const struct bdb_image *image, const struct bdb_page *page,
+                           uint32_t bucket, uint32_t before);
+/* bdb_image_find() of a hash. */
+int bdb_find_in_hash(const struct bdb_image *image, struct bdb_finger *finger,
+                     const dictum_key *key, dictum_key *value, struct bdb_scratch *scratch);
 
 #endif

@@ -125,9 +125,11 @@ static void read_as(const void *map, size_t size, bool hash) {
   walk_all(&image, is_sound);
   /* Twice: the second time, what is remembered of the first counts. */
   struct bdb_finger finger = {0};
-  struct pageset sound = {0};
+  struct pageset sound = {0}, sorted = {0};
   pageset_reset(&sound, image.pages);
+  pageset_reset(&sorted, image.pages);
   image.sound = &sound;
+  image.sorted = &sorted;
   for (size_t i = 0; i < 2 * (sizeof keys / sizeof *keys); i++) {
     look_up(&image, &finger, &keys[i / 2]);
     walk_from(&image, &keys[i / 2]);
@@ -136,6 +138,7 @@ static void read_as(const void *map, size_t size, bool hash) {
   dictum_key found[tablefile_fetched];
   look_up_together(&image, found, some_keys(&image, found), is_sound);
   pageset_free(&sound);
+  pageset_free(&sorted);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
