@@ -60,6 +60,7 @@ class FileCall(Call):
 
     sides = ("ours", "raw")
     most_keys = sys.maxsize
+    raw_call = "call"
 
     def __init__(self, kind, bench, name=None):
         super().__init__(name or f"call-{kind}", bench)
@@ -82,7 +83,7 @@ class FileCall(Call):
 
     def command(self, side):
         if side == "raw":
-            return [self.bench.raw(self.kind), self.kind, "call",
+            return [self.bench.raw(self.kind), self.kind, self.raw_call,
                     f"{self.source}{SUFFIX[self.kind]}", self.keys()]
         return super().command(side)
 
@@ -92,6 +93,12 @@ class BufferedCall(FileCall):
     in its cache."""
 
     settings = "berkeley_db_read_buffer_size = 268435456"
+
+
+class DefaultCall(FileCall):
+    """The same when nobody says anything about memory, to us or to the client library."""
+
+    raw_call = "call-as-it-comes"
 
 
 class RulesCall(Call):
@@ -207,7 +214,8 @@ class BreakerClosed(Call):
 
 def call_rows(bench):
     rows = [(BufferedCall if kind in BUFFERED else FileCall)(kind, bench) for kind in SUFFIX]
-    rows += [FileCall(kind, bench, f"call-{kind}-default") for kind in BUFFERED]
+    rows += [DefaultCall(kind, bench, f"call-{kind}-default") for kind in BUFFERED]
+    rows += [FileCall(kind, bench, f"call-{kind}-small") for kind in BUFFERED]
     rows += [RulesCall("cidr", count, bench) for count in NETWORKS]
     rows += [RulesCall(kind, OPENED, bench) for kind in ("regexp", "pcre")]
     rows += [BreakerClosed(bench), BreakerOpen(bench),

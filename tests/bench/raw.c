@@ -7,6 +7,8 @@
  *     raw KIND get TABLE KEY          one key, as "postmap -q KEY"
  *     raw KIND call TABLE KEYS        prints the nanoseconds of one call, how many keys were found,
  *                                     how many were not, and 0
+ *     raw KIND call-as-it-comes TABLE KEYS    the same with the memory that the library takes
+ * itself
  *
  * Text is read in one piece and keys are folded in place: what must be done, and nothing else.
  * There are no continued lines or comments.
@@ -233,20 +235,28 @@ static void build(const char *kind, const char *source, const char *table) {
   store_build(kind, table, records, n);
 }
 
+static enum purpose purpose_of(const char *what) {
+  if (strcmp(what, "get") == 0)
+    return ONE_KEY;
+  return strcmp(what, "call-as-it-comes") == 0 ? MANY_KEYS_AS_IT_COMES : MANY_KEYS;
+}
+
 int main(int argc, char **argv) {
   if (argc != 5)
-    die("usage", "raw KIND build SOURCE TABLE | ask TABLE SEPARATOR | get|call TABLE KEY|KEYS");
+    die("usage", "raw KIND build SOURCE TABLE | ask TABLE SEPARATOR | get TABLE KEY | "
+                 "call|call-as-it-comes TABLE KEYS");
   const char *kind = argv[1], *what = argv[2];
   if (strcmp(what, "build") == 0) {
     build(kind, argv[3], argv[4]);
     return 0;
   }
-  store_open(kind, argv[3], strcmp(what, "get") == 0);
-  if (strcmp(what, "get") == 0)
+  const enum purpose purpose = purpose_of(what);
+  store_open(kind, argv[3], purpose);
+  if (purpose == ONE_KEY)
     return get(argv[4]);
-  if (strcmp(what, "call") == 0)
-    call(argv[4]);
-  else
+  if (strcmp(what, "ask") == 0)
     ask(argv[4]);
+  else
+    call(argv[4]);
   return fflush(stdout) == 0 ? 0 : 74;
 }

@@ -22,8 +22,10 @@ void drop_duplicates(struct record *records, size_t *n);
 
 /* Writes a new table. The records are in the order of the source. */
 void store_build(const char *kind, const char *path, struct record *records, size_t n);
-/* @p once: one key is asked for. */
-void store_open(const char *kind, const char *path, int once);
+/* What a table is opened for: to ask it for one key, for many with all the memory that helps, or
+ * for many with the memory that the library takes by itself. */
+enum purpose { ONE_KEY, MANY_KEYS, MANY_KEYS_AS_IT_COMES };
+void store_open(const char *kind, const char *path, enum purpose purpose);
 /* A null byte follows @p key. @return whether it is there, with its value until the next call */
 int store_get(const char *key, size_t len, const char **value, size_t *value_len);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * raw_bdb.c - hash and btree tables by Berkeley DB alone. Built in the order of buckets or of keys,
- * sized beforehand, in a cache that holds all; read from a map.
+ * sized beforehand, in a cache that holds all; read from a map, if not as the library comes.
  */
 #include "raw.h"
 
@@ -97,12 +97,13 @@ static void make_room(DB_ENV *env, const char *path) {
         "cache");
 }
 
-void store_open(const char *kind, const char *path, int once) {
+void store_open(const char *kind, const char *path, enum purpose purpose) {
   DB_ENV *env;
   check(db_env_create(&env, 0), "db_env_create");
-  if (type_of(kind) == DB_HASH && !once)
+  if (type_of(kind) == DB_HASH && purpose == MANY_KEYS)
     make_room(env, path);
-  check(env->set_mp_mmapsize(env, largest_map), "set_mp_mmapsize");
+  if (purpose != MANY_KEYS_AS_IT_COMES)
+    check(env->set_mp_mmapsize(env, largest_map), "set_mp_mmapsize");
   check(env->open(env, NULL, DB_CREATE | DB_PRIVATE | DB_INIT_MPOOL, 0), "environment");
   check(db_create(&table, env, 0), "db_create");
   check(table->open(table, NULL, path, NULL, type_of(kind), DB_RDONLY, 0), path);

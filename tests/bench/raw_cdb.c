@@ -23,8 +23,8 @@ void store_build(const char *kind, const char *path, struct record *records, siz
     die(path, "cannot be finished");
 }
 
-void store_open(const char *kind, const char *path, int once) {
-  (void)kind, (void)once;
+void store_open(const char *kind, const char *path, enum purpose purpose) {
+  (void)kind, (void)purpose;
   int fd = open(path, O_RDONLY);
   if (fd < 0 || cdb_init(&table, fd) != 0)
     die(path, "cannot be opened");

@@ -45,8 +45,8 @@ void store_build(const char *kind, const char *path, struct record *records, siz
   mdb_env_close(env);
 }
 
-void store_open(const char *kind, const char *path, int once) {
-  (void)kind, (void)once;
+void store_open(const char *kind, const char *path, enum purpose purpose) {
+  (void)kind, (void)purpose;
   MDB_env *env = open_env(path, MDB_RDONLY, 0);
   check(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), "mdb_txn_begin");
   check(mdb_dbi_open(txn, NULL, 0, &dbi), "mdb_dbi_open");

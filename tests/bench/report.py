@@ -32,9 +32,11 @@ GROUPS = {
     "calls": ("Calls of the library", "the table alone",
               "One lookup through the library in one thread, beside the call of the client library "
               "on the same file. The raw calls keep one transaction or map for ever and would not "
-              "see a change of the file, which ours must. Berkeley DB keeps all pages of a hash in "
-              "its cache and maps a btree; in `call-hash` and `call-btree` ours may keep as many "
-              "(`berkeley_db_read_buffer_size`), and in `default` one MiB."),
+              "see a change of the file, which ours must. In `call-hash` and `call-btree` Berkeley "
+              "DB has a cache or map for all pages, and ours may keep as many "
+              "(`berkeley_db_read_buffer_size`). In `default` both have what they take when nobody "
+              "says anything, ours 1 MiB and Berkeley DB 256 KiB; in `small` ours has that, and "
+              "Berkeley DB all pages."),
     "threads": ("Two threads on one table", "one thread",
                 "The time of one lookup when two threads share the work. `processes` is the same with "
                 "two processes, which have nothing in common but the file: it tells what the "
