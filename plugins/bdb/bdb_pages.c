@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "newfile.h"
+
 enum { most_late = 64, version = 9 };
 
 int bdb_pages_begin(struct bdb_pages *pages, int fd, bool nul) {
@@ -30,25 +32,13 @@ int bdb_pages_take(struct bdb_pages *pages, uint32_t *number) {
 
 /* ---- output --------------------------------------------------------------------------------- */
 
-static int write_at(const struct bdb_pages *pages, uint32_t number, const unsigned char *from,
-                    size_t n) {
-  for (off_t at = (off_t)number * bdb_page_bytes; n > 0;) {
-    ssize_t written = pwrite(pages->fd, from, n, at);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return written < 0 ? errno : ENOSPC;
-    from += written;
-    at += written;
-    n -= (size_t)written;
-  }
-  return 0;
-}
-
+/* A btree is written from its beginning to its end, and a hash in leaps. */
 static int flush(struct bdb_pages *pages) {
-  uint32_t n = pages->late_n;
+  const uint32_t n = pages->late_n;
+  const off_t at = (off_t)pages->late_first * bdb_page_bytes;
   pages->late_n = 0;
-  return write_at(pages, pages->late_first, pages->late, (size_t)n * bdb_page_bytes);
+  return n == most_late ? newfile_append(pages->fd, pages->late, (size_t)n * bdb_page_bytes, at)
+                        : newfile_write(pages->fd, pages->late, (size_t)n * bdb_page_bytes, at);
 }
 
 int bdb_pages_write(struct bdb_pages *pages, uint32_t number, const unsigned char *page) {
@@ -138,5 +128,5 @@ int bdb_pages_end(struct bdb_pages *pages, unsigned char *meta, uint32_t magic, 
   int error = set_identity(pages, meta + meta_identity);
   if (!error)
     error = flush(pages);
-  return error ? error : write_at(pages, 0, meta, bdb_page_bytes);
+  return error ? error : newfile_write(pages->fd, meta, bdb_page_bytes, 0);
 }

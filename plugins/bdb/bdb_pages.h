@@ -16,7 +16,7 @@
 
 /** A file while it is written. */
 struct bdb_pages {
-  int fd;
+  int fd;              /**< of a file aside (newfile.h) */
   bool nul;            /**< one ends each key and value */
   uint32_t next;       /**< the first page that nothing has been given yet */
   unsigned char *late; /**< pages that follow each other and are still to be written */

@@ -43,22 +43,9 @@ static void txn_free(struct cdb_txn *txn) {
 
 /* ---- output --------------------------------------------------------------------------------- */
 
-static int write_at(int fd, const char *bytes, size_t n, uint64_t at) {
-  while (n > 0) {
-    ssize_t written = pwrite(fd, bytes, n, (off_t)at);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written <= 0)
-      return written < 0 ? errno : ENOSPC;
-    bytes += written;
-    at += (uint64_t)written;
-    n -= (size_t)written;
-  }
-  return 0;
-}
-
 static int flush(struct cdb_txn *txn) {
-  int error = write_at(newfile_fd(txn->aside), txn->buffer, txn->used, txn->at - txn->used);
+  int error = newfile_append(newfile_fd(txn->aside), txn->buffer, txn->used,
+                             (off_t)(txn->at - txn->used));
   txn->used = 0;
   return error;
 }
@@ -147,7 +134,7 @@ static int put_slots_aside(struct cdb_txn *txn) {
   const uint64_t at = txn->aside_at + txn->n_aside * sizeof *txn->slots;
   txn->n_aside += n;
   txn->n = 0;
-  return write_at(newfile_fd(txn->aside), (const char *)txn->slots, n * sizeof *txn->slots, at);
+  return newfile_write(newfile_fd(txn->aside), txn->slots, n * sizeof *txn->slots, (off_t)at);
 }
 
 /* Each byte waits for what came of the one before, so several keys are hashed side by side. */
@@ -287,7 +274,7 @@ static int append_tables(struct cdb_txn *txn) {
     error = flush(txn);
   if (!error && txn->n_aside > 0 && ftruncate(newfile_fd(txn->aside), (off_t)txn->at) != 0)
     error = errno;
-  return error ? error : write_at(newfile_fd(txn->aside), (const char *)header, sizeof header, 0);
+  return error ? error : newfile_write(newfile_fd(txn->aside), header, sizeof header, 0);
 }
 
 /* ---- methods -------------------------------------------------------------------------------- */

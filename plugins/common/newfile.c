@@ -274,21 +274,33 @@ const struct stat *newfile_old(const struct newfile *file) {
   return file->replaces ? &file->old : NULL;
 }
 
-/* ---- a copy -------------------------------------------------------------------------------- */
+/* ---- writing -------------------------------------------------------------------------------- */
 
-static int write_all(int fd, const char *bytes, size_t n, off_t at) {
-  while (n > 0) {
-    ssize_t written = pwrite(fd, bytes, n, at);
+int newfile_write(int fd, const void *bytes, size_t n, off_t at) {
+  const char *from = bytes;
+  for (size_t done = 0; done < n;) {
+    ssize_t written = pwrite(fd, from + done, n - done, at + (off_t)done);
     if (written < 0 && errno == EINTR)
       continue;
     if (written <= 0)
       return written < 0 ? errno : ENOSPC;
-    bytes += written;
-    at += written;
-    n -= (size_t)written;
+    done += (size_t)written;
   }
   return 0;
 }
+
+int newfile_append(int fd, const void *bytes, size_t n, off_t at) {
+  int error = newfile_write(fd, bytes, n, at);
+#ifdef SYNC_FILE_RANGE_WRITE
+  /* Small stretches would cost more than they gain. */
+  const off_t stretch = 8 << 20, end = (at + (off_t)n) / stretch * stretch;
+  if (!error && at < end)
+    sync_file_range(fd, end - stretch, stretch, SYNC_FILE_RANGE_WRITE);
+#endif
+  return error;
+}
+
+/* ---- a copy -------------------------------------------------------------------------------- */
 
 /* For file systems that cannot copy by themselves. */
 static int copy_by_hand(int to, int from, off_t at) {
@@ -299,7 +311,7 @@ static int copy_by_hand(int to, int from, off_t at) {
       continue;
     if (n <= 0)
       return n < 0 ? errno : 0;
-    int error = write_all(to, bytes, (size_t)n, at);
+    int error = newfile_write(to, bytes, (size_t)n, at);
     if (error)
       return error;
     at += n;

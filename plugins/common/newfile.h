@@ -34,6 +34,12 @@ int newfile_fd(const struct newfile *file);
 /** The target as it was at the beginning, or NULL when there was none. */
 const struct stat *newfile_old(const struct newfile *file);
 
+/** Writes to the file aside, whose descriptor @p fd is. @return 0, or an error of the system. */
+int newfile_write(int fd, const void *bytes, size_t n, off_t at);
+/** The same for who writes it from its beginning to its end. The system begins meanwhile to bring
+ * it to disk, where it can, so that newfile_replace() waits less. */
+int newfile_append(int fd, const void *bytes, size_t n, off_t at);
+
 /** Fills the file aside with what @p fd has. @return OK; CONFIG; RETRY. */
 dictum_status newfile_copy(struct newfile *file, int fd, dictum_error *err);
 
