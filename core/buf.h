@@ -14,5 +14,9 @@ bool buf_append_str(dictum_buf *buf, const char *text);
 bool buf_append_char(dictum_buf *buf, char c);
 /** Empties without releasing memory. */
 void buf_clear(dictum_buf *buf);
+/** What begins at @p off; of a buffer that nothing was ever put in, an empty text. */
+static inline const char *buf_at(const dictum_buf *buf, size_t off) {
+  return buf->data ? buf->data + off : "";
+}
 
 #endif

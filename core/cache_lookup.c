@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "buf.h"
 #include "error.h"
 
 /* A key that memory could not answer. */
@@ -109,7 +110,7 @@ static bool land(struct asking *asking, const struct question *question, const d
   struct cache *cache = asking->cache;
   const dictum_req *req = &asking->sink->reqs[question->i];
   const dictum_key *key = &asking->form[question->i];
-  const dictum_key value = {asking->sink->arena->data + req->off, req->len};
+  const dictum_key value = {buf_at(asking->sink->arena, req->off), req->len};
   /* What a cache below answers beyond its time must not begin a new life here. */
   bool borrowed = req->flags & DICTUM_F_STALE;
   dictum_status status = borrowed ? DICTUM_RETRY : req->status;
@@ -138,7 +139,7 @@ static void land_all(struct asking *asking, const dictum_error *why) {
       records[nrecords++] = (struct cache_record){
           .key = asking->form[question->i],
           .status = req->status,
-          .value = {asking->sink->arena->data + req->off, req->len}};
+          .value = {buf_at(asking->sink->arena, req->off), req->len}};
   }
   if (nrecords > 0)
     cache_store_put(cache->store, records, nrecords);

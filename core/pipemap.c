@@ -90,9 +90,9 @@ static bool answer(const struct subset *last, const dictum_buf *arena, dictum_si
   bool good = true;
   for (size_t i = 0; i < last->n; i++) {
     const dictum_req *req = &last->reqs[i];
-    const char *value = arena->data ? arena->data + req->off : "";
     sink->reqs[last->index[i]].flags |= req->flags;
-    good &= host_services.emit_at(sink, last->index[i], req->status, value, req->len) == DICTUM_OK;
+    good &= host_services.emit_at(sink, last->index[i], req->status, buf_at(arena, req->off),
+                                  req->len) == DICTUM_OK;
   }
   return good;
 }
