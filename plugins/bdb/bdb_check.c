@@ -134,7 +134,7 @@ static int check_bucket(struct check *check, uint32_t bucket) {
   uint32_t number = bdb_image_bucket_page(image, bucket), before = 0;
   if (bdb_page_is_blank(image, number))
     return take(check, number);
-  while (number != 0) {
+  do {
     struct bdb_page page;
     int error = take(check, number);
     if (!error && (!bdb_page_open(image, number, type_hash, &page) ||
@@ -146,7 +146,7 @@ static int check_bucket(struct check *check, uint32_t bucket) {
       return error;
     before = number;
     number = bdb_page_next(image, &page);
-  }
+  } while (number != 0);
   return 0;
 }
 

@@ -153,7 +153,7 @@ int bdb_find_in_hash(const struct bdb_image *image, struct bdb_finger *finger,
   if (bdb_page_is_blank(image, number))
     return DB_NOTFOUND;
   /* Each page is behind the one before, which no circle can be. */
-  while (number != 0) {
+  do {
     struct bdb_page page;
     if (!bdb_page_open(image, number, type_hash, &page) ||
         !bdb_page_is_of_bucket(image, &page, bucket, before))
@@ -163,6 +163,6 @@ int bdb_find_in_hash(const struct bdb_image *image, struct bdb_finger *finger,
       return error;
     before = number;
     number = bdb_page_next(image, &page);
-  }
+  } while (number != 0);
   return DB_NOTFOUND;
 }
