@@ -21,8 +21,10 @@ static int flush_one(struct app *app, dictum_table *table, const char *key) {
   dictum_error err = DICTUM_ERROR_INIT;
   size_t len = key ? strlen(key) : 0;
   dictum_status status = dictum_flush(table, key, len, &err);
-  if (status == DICTUM_OK)
+  if (status == DICTUM_OK) {
+    output_status(&app->out, key, len, status);
     return EXIT_DONE;
+  }
   output_error(&app->out, key, len, &err);
   return exit_of_key(status);
 }
@@ -36,6 +38,8 @@ static int flush(struct app *app, int argc, char **argv) {
     return app_usage(app, "which table?");
   if (flushing.all == (argc > 1))
     return app_usage(app, flushing.all ? "--all takes no key" : "which key? or --all");
+  if (argc > 1 && strcmp(argv[1], "--all") == 0) /* as a key it would be flushed, and all stay */
+    return app_usage(app, "--all stands before the table");
   status = app_start(app);
   dictum_table *table = NULL;
   if (status == EXIT_DONE)

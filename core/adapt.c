@@ -79,25 +79,21 @@ static dictum_status lookup_batch(struct leaf *leaf, void *self, const dictum_ca
   return status;
 }
 
-static dictum_status adapt_lookup(struct node *node, const dictum_call *call,
-                                  const struct node_keys *keys, dictum_sink *sink,
-                                  dictum_error *err);
-
 /* The breaker wants the text of a failure even when the caller does not. */
-static dictum_status lookup_without_error(struct node *node, const dictum_call *call,
-                                          const struct node_keys *keys, dictum_sink *sink) {
-  dictum_error err UNINITIALIZED;
-  error_init(&err);
-  return adapt_lookup(node, call, keys, sink, &err);
+static dictum_error *wanted(dictum_error *err, dictum_error *own) {
+  if (err)
+    return err;
+  error_init(own);
+  return own;
 }
 
 static dictum_status adapt_lookup(struct node *node, const dictum_call *call,
                                   const struct node_keys *keys, dictum_sink *sink,
                                   dictum_error *err) {
-  if (!err)
-    return lookup_without_error(node, call, keys, sink);
   struct leaf *leaf = leaf_of(node);
+  dictum_error own UNINITIALIZED;
   void *self;
+  err = wanted(err, &own);
   dictum_status status = leaf_enter(leaf, &self, err);
   if (status != DICTUM_OK) {
     for (size_t i = 0; i < sink->n; i++)
@@ -143,7 +139,9 @@ static dictum_status refuse_unsupported(const struct leaf *leaf, const char *ope
 static dictum_status adapt_iter_open(struct node *node, const dictum_call *call, void **iter,
                                      dictum_error *err) {
   struct leaf *leaf = leaf_of(node);
+  dictum_error own UNINITIALIZED;
   void *self;
+  err = wanted(err, &own);
   dictum_status status = leaf_enter(leaf, &self, err);
   if (status != DICTUM_OK)
     return status;
@@ -205,7 +203,9 @@ static dictum_status begin_txn(struct leaf *leaf, void *self, const dictum_txn_a
 static dictum_status adapt_txn_begin(struct node *node, const dictum_txn_args *args, void **txn,
                                      dictum_error *err) {
   struct leaf *leaf = leaf_of(node);
+  dictum_error own UNINITIALIZED;
   void *self;
+  err = wanted(err, &own);
   dictum_status status = leaf_enter(leaf, &self, err);
   if (status != DICTUM_OK)
     return status;

@@ -87,6 +87,9 @@ expect 0 newer "and seen anew" "$DICTUM" get "$cached" b@x.example
 expect 78 '' "nothing to flush" "$DICTUM" flush --all lmdb:virtual
 expect 64 '' "flush wants a key" "$DICTUM" flush "$cached"
 expect 64 '' "or all, not both" "$DICTUM" flush --all "$cached" key
+expect 64 '' "and all before the table" "$DICTUM" flush "$cached" --all
+expect 0 '{"key":"k","status":"ok"}' "a flush says in JSON that it is done" \
+  "$DICTUM" flush --json "$cached" k
 
 # A running process hears of it: it has the key in memory, and its next question comes later.
 mkfifo questions
@@ -150,6 +153,11 @@ mkdir readonly
 expect 0 "k5	v5
 k6	v6" "nor does one that cannot be had" \
   "$DICTUM" get "cache:{store=lmdb:$work/nowhere/at/all, lmdb:many}" k5 k6
+say_why() {
+  "$DICTUM" get "cache:{store=lmdb:$work/nowhere/at/all, lmdb:many}" k5 2>&1 |
+    grep -q "nowhere/at/all is unavailable.*No such file or directory"
+}
+check "and why is told" say_why
 
 # ---- changes through a cache -----------------------------------------------------------------
 through="cache:{ttl=1h store=lmdb:$work/through, lmdb:$work/virtual}"
