@@ -46,6 +46,10 @@ _dictum() {
     _dictum_words '500ms 1s 5s 1m none' "$cur"
     return
     ;;
+  --memory)
+    _dictum_words '64M 256M 1G' "$cur"
+    return
+    ;;
   --mode)
     _dictum_words '0600 0640 0644' "$cur"
     return
@@ -58,6 +62,8 @@ _dictum() {
     get | list | del) _dictum_words "$shared $table --json --null" "$cur" ;;
     put) _dictum_words "$shared $table --json --null --duplicates" "$cur" ;;
     build) _dictum_words "$shared $table --json --aliases --duplicates --memory --mode --strict" "$cur" ;;
+    status) _dictum_words "$shared $table --json --no-probe" "$cur" ;;
+    flush) _dictum_words "$shared $table --json --all" "$cur" ;;
     types) _dictum_words "$shared --json --options" "$cur" ;;
     *) _dictum_words "$shared" "$cur" ;;
     esac
