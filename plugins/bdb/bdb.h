@@ -19,8 +19,9 @@ struct bdb_reader {
   bool busy;              /**< others held the lock until the deadline of the last attempt */
   struct bdb_image image; /**< of the map, as it is while the lock is held */
   struct pageset sound;   /**< of the file as it was seen */
-  struct pageset sorted;  /**< the same */
-  bool settled;           /**< a change since it was seen would show in its time stamp */
+  struct pageset sorted;  /**< the same, see struct bdb_image */
+  bool aged;              /**< a change since it was seen would show in its time stamp */
+  bool settled;           /**< and single lookups may rely on that */
   bool local;             /**< the file system is one that can be relied on for that */
   struct tablefile_glance glance;
   struct bdb_frames frames; /**< of the file as it was seen */

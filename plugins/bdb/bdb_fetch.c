@@ -56,8 +56,8 @@ static bool is_before_in_hash(const void *rock, const struct probe *probe, size_
   return key_at(rock, probe, at, &there) && bdb_hash_order(&there, probe->key) < 0;
 }
 
-/* Of keys that end in a NUL byte, none is the beginning of another. So they are in the usual order,
- * in which the one without that byte comes just before it. */
+/* Of keys that end in a NUL byte and have no other, none is the beginning of another. So they are
+ * in the usual order, in which the one without that byte comes just before it. */
 static bool is_before_with_nul(const void *rock, const struct probe *probe, size_t at) {
   dictum_key there;
   return key_at(rock, probe, at, &there) && keyorder_compare(&there, probe->key) < 0;

@@ -219,12 +219,15 @@ static bool is_changed(const struct stat *seen, const struct stat *now) {
   return seen->st_size != now->st_size || !same_time(&seen->st_mtim, &now->st_mtim);
 }
 
-/* Time stamps of files move with the clock's tick, which is 10 ms at most. */
+/* Time stamps of files move with the clock's tick, which is 10 ms at most, or on old file systems
+ * with its seconds. */
 static bool is_settled(const struct stat *seen) {
   const int64_t settling_ns = 20000000, second_ns = 1000000000;
   struct timespec now;
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
   int64_t age_s = (int64_t)now.tv_sec - seen->st_ctim.tv_sec;
+  if (seen->st_ctim.tv_nsec == 0)
+    return age_s > 1;
   return age_s > 1 ||
          (age_s >= 0 && age_s * second_ns + now.tv_nsec - seen->st_ctim.tv_nsec > settling_ns);
 }
@@ -236,7 +239,7 @@ static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
     error = map_file(reader, now);
   if (!error)
     error = bdb_image_load(&reader->image, reader->map, reader->map_bytes, table->kind == DB_HASH);
-  if (!reader->sound.bits || is_changed(&reader->seen, now) ||
+  if (!reader->sound.bits || !reader->aged || is_changed(&reader->seen, now) ||
       !same_time(&reader->seen.st_ctim, &now->st_ctim)) {
     pageset_reset(&reader->sound, error ? 0 : reader->image.pages);
     pageset_reset(&reader->sorted, error || !reader->image.hash ? 0 : reader->image.pages);
@@ -245,7 +248,8 @@ static dictum_status load(struct bdb_reader *reader, const struct bdb *table,
   reader->image.sound = &reader->sound;
   reader->image.sorted = &reader->sorted;
   reader->seen = *now;
-  reader->settled = table->file.unlocked && !error && is_settled(now);
+  reader->aged = is_settled(now);
+  reader->settled = table->file.unlocked && !error && reader->aged;
   return error ? bdb_fail(table, err, error, "open database") : DICTUM_OK;
 }
 

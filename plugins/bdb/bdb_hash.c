@@ -55,13 +55,12 @@ bool bdb_page_is_of_bucket(const struct bdb_image *image, const struct bdb_page 
 
 /* ---- searching ------------------------------------------------------------------------------ */
 
+/* A key in a chain is gathered even if its length is another one: that may be what is damaged. */
 static bool is_key(const struct bdb_image *image, const struct bdb_item *item,
                    const dictum_key *key, struct bdb_scratch *scratch, int *error) {
   dictum_key found;
   if (!item->chain)
     return item->n == key->n && (key->n == 0 || memcmp(item->bytes, key->p, key->n) == 0);
-  if (bdb_u32(image, item->bytes + chain_length) != key->n)
-    return false;
   *error = bdb_item_content(image, item, &found, scratch);
   return *error == 0 && keyorder_compare(&found, key) == 0;
 }

@@ -122,7 +122,9 @@ static int gather(const struct bdb_image *image, const unsigned char *chain, dic
   /* What is asked for lies on a page whose frame a long chain would take away. */
   if (image->frames || length / image->page_bytes >= image->pages)
     return DB_VERIFY_BAD;
-  if (!reserve(scratch, length ? length : 1))
+  if (length == 0) /* what is empty needs no chain */
+    return DB_VERIFY_BAD;
+  if (!reserve(scratch, length))
     return ENOMEM;
   for (uint32_t done = 0, before = 0, room = image->page_bytes - page_content; done < length;) {
     struct bdb_page page;

@@ -2,6 +2,8 @@
 /* bdb_page.c - is all of a page of a Berkeley DB file accounted for? */
 #include "bdb_page.h"
 
+#include "keyorder.h"
+
 enum { alignment = 4, largest_page = 65536 };
 
 /* How many bytes an item of a btree takes up; 0 when it is not sound. */
@@ -25,8 +27,8 @@ static bool is_start(const struct starts *starts, uint32_t offset) {
   return starts->bits[offset / alignment / 64] >> (offset / alignment % 64) & 1;
 }
 
-static bool add_start(struct starts *starts, uint32_t offset) {
-  if (offset % alignment != 0 || is_start(starts, offset))
+static bool add_start(struct starts *starts, uint32_t offset, uint32_t page_bytes) {
+  if (offset >= page_bytes || offset % alignment != 0 || is_start(starts, offset))
     return false;
   starts->bits[offset / alignment / 64] |= UINT64_C(1) << (offset / alignment % 64);
   return true;
@@ -42,7 +44,7 @@ static bool is_sorted_page_whole(const struct bdb_image *image, const struct bdb
     return lowest == (image->page_bytes & 0xffff);
   memset(&starts, 0, image->page_bytes / alignment / 8);
   for (uint32_t i = 0; i < page->n; i++)
-    if (!add_start(&starts, bdb_u16(image, page->at + page_content + 2 * i)))
+    if (!add_start(&starts, bdb_u16(image, page->at + page_content + 2 * i), image->page_bytes))
       return false;
   for (uint32_t i = 0; i < page->n; i++) {
     uint32_t size = size_of(image, page, i, branch);
@@ -61,6 +63,25 @@ static bool is_hash_page_whole(const struct bdb_image *image, const struct bdb_p
     if (!bdb_hash_item(image, page, i, &item))
       return false;
   return bdb_hash_page_ends(image, page);
+}
+
+/* Keys in chains would have to be gathered; those beside them are compared as neighbours. */
+static bool is_leaf_in_order(const struct bdb_image *image, const struct bdb_page *page) {
+  dictum_key before = {0};
+  bool first = true;
+  for (uint32_t i = 0; i < page->n; i += 2) {
+    struct bdb_item item;
+    if (!bdb_leaf_item(image, page, i, &item))
+      return false;
+    if (item.chain)
+      continue;
+    const dictum_key key = {(const char *)item.bytes, item.n};
+    if (!first && keyorder_compare(&before, &key) >= 0)
+      return false;
+    before = key;
+    first = false;
+  }
+  return true;
 }
 
 /* A key in a chain is compared by another rule, so with one of those there is no order to go by. */
@@ -91,7 +112,7 @@ bool bdb_page_is_sound(const struct bdb_image *image, const struct bdb_page *pag
   const uint32_t number = bdb_page_number(image, page);
   if (pageset_has(image->sound, number))
     return true;
-  if (!bdb_page_is_whole(image, page))
+  if (!bdb_page_is_whole(image, page) || (!image->hash && !is_leaf_in_order(image, page)))
     return false;
   pageset_add(image->sound, number);
   if (image->sorted && image->hash && is_hash_page_sorted(image, page))

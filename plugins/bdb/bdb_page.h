@@ -143,7 +143,8 @@ static inline uint32_t bdb_page_number(const struct bdb_image *image, const stru
 
 /* Do the items of this page fill the room that is taken up, each byte once? */
 bool bdb_page_is_whole(const struct bdb_image *image, const struct bdb_page *page);
-/* Do they, or did they when they were looked at last? */
+/* Do they, with keys that rise on a leaf, or did they when they were looked at last? Not for
+ * branches. */
 bool bdb_page_is_sound(const struct bdb_image *image, const struct bdb_page *page);
 /* Were the keys of this page of a hash, which is sound, seen to be in order? */
 static inline bool bdb_page_is_sorted(const struct bdb_image *image, const struct bdb_page *page) {

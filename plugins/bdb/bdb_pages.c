@@ -32,7 +32,8 @@ int bdb_pages_take(struct bdb_pages *pages, uint32_t *number) {
 
 /* ---- output --------------------------------------------------------------------------------- */
 
-/* A btree is written from its beginning to its end, and a hash in leaps. */
+/* As many as these follow each other only in what is written from begin to end: a btree, and
+ * chains. */
 static int flush(struct bdb_pages *pages) {
   const uint32_t n = pages->late_n;
   const off_t at = (off_t)pages->late_first * bdb_page_bytes;

@@ -3,8 +3,8 @@
  * pageset.h - which pages of a mapped file were looked at as a whole and found sound.
  *
  * Looking costs more than searching. A page need not be looked at again as long
- * as the file is the same, which is for who keeps the set to find out. The set is
- * no ground to trust a page: whoever reads one still stays within it.
+ * as the file is the same, which is for who keeps the set to find out. Whoever
+ * reads a page still stays within it, whatever the set says.
  */
 #ifndef DICTUM_PLUGINS_PAGESET_H
 #define DICTUM_PLUGINS_PAGESET_H

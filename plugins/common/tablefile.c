@@ -158,7 +158,7 @@ bool tablefile_is_local(int fd) {
     return false;
   switch ((unsigned long)fs.f_type) {
   case BTRFS_SUPER_MAGIC:
-  case EXT4_SUPER_MAGIC: /* and those before it */
+  case EXT4_SUPER_MAGIC: /* and those before it, whose times may be in whole seconds */
   case F2FS_SUPER_MAGIC:
   case OVERLAYFS_SUPER_MAGIC:
   case TMPFS_MAGIC:

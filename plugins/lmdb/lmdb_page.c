@@ -2,6 +2,8 @@
 /* lmdb_page.c - is all of a page of an LMDB file accounted for? */
 #include "lmdb_page.h"
 
+#include "keyorder.h"
+
 enum { alignment = 2 };
 
 /* Where entries begin, a bit for each place that they may. */
@@ -42,11 +44,25 @@ bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page,
   return taken == tree->page_bytes - header->upper;
 }
 
+/* The key of a branch's first entry does not count. */
+static bool is_in_order(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
+  const size_t n = lmdb_page_entries(tree, page);
+  dictum_key before = {0};
+  for (size_t i = branch; i < n; i++) {
+    struct lmdb_entry entry;
+    if (!lmdb_entry_at(tree, page, i, &entry) ||
+        (i > branch && keyorder_compare(&before, &entry.key) >= 0))
+      return false;
+    before = entry.key;
+  }
+  return true;
+}
+
 bool lmdb_page_is_sound(const struct lmdb_tree *tree, const unsigned char *page, bool branch) {
   const struct lmdb_page_header *header = (const void *)page;
   if (pageset_has(tree->sound, header->number))
     return true;
-  if (!lmdb_page_is_whole(tree, page, branch))
+  if (!lmdb_page_is_whole(tree, page, branch) || !is_in_order(tree, page, branch))
     return false;
   pageset_add(tree->sound, header->number);
   return true;

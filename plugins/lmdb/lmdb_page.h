@@ -160,7 +160,7 @@ static inline size_t lmdb_entry_bytes(const struct lmdb_entry *entry, bool branc
 
 /* Do the entries of this page fill the room that is taken up, each byte once? */
 bool lmdb_page_is_whole(const struct lmdb_tree *tree, const unsigned char *page, bool branch);
-/* Do they, or did they when they were looked at last? */
+/* Do they, with keys that rise, or did they when they were looked at last? */
 bool lmdb_page_is_sound(const struct lmdb_tree *tree, const unsigned char *page, bool branch);
 
 #endif

@@ -239,30 +239,26 @@ static int go_beside(struct lmdb_walk *walk, bool behind) {
   return descend(walk, lmdb_entry_child(&entry), level + 1, behind ? to_first : to_last, NULL);
 }
 
-/* Are the branches sound, and is the whole leaf on the right side of their keys that led to it? */
+/* Is the whole leaf on the right side of the keys that led to it from this level? */
+static bool is_within(const struct lmdb_walk *walk, size_t level) {
+  const size_t leaf = walk->tree->depth - 1, last = walk->levels[leaf].n - 1;
+  const size_t at = walk->levels[level].at, n = walk->levels[level].n;
+  const unsigned char *page = walk->levels[level].page;
+  struct lmdb_entry bound;
+  int order;
+  if (at > 0 && (!lmdb_entry_at(walk->tree, page, at, &bound) ||
+                 compare_entry(walk, leaf, 0, &bound.key, &order) != 0 || order < 0))
+    return false;
+  return at + 1 == n || (lmdb_entry_at(walk->tree, page, at + 1, &bound) &&
+                         compare_entry(walk, leaf, last, &bound.key, &order) == 0 && order < 0);
+}
+
+/* Are the branches sound, and is the leaf where each of them says? A wrong child may be right for
+ * the level below. */
 static bool is_leaf_in_place(const struct lmdb_walk *walk) {
-  size_t leaf = walk->tree->depth - 1;
-  bool lower = false, upper = false;
-  for (size_t level = leaf; level-- > 0;) {
-    struct lmdb_entry bound;
-    int order;
-    if (!lmdb_page_is_sound(walk->tree, walk->levels[level].page, true))
+  for (size_t level = walk->tree->depth - 1; level-- > 0;)
+    if (!lmdb_page_is_sound(walk->tree, walk->levels[level].page, true) || !is_within(walk, level))
       return false;
-    size_t at = walk->levels[level].at, n = walk->levels[level].n;
-    if (!lower && at > 0) {
-      lower = true;
-      if (!lmdb_entry_at(walk->tree, walk->levels[level].page, at, &bound) ||
-          compare_entry(walk, leaf, 0, &bound.key, &order) != 0 || order < 0)
-        return false;
-    }
-    if (!upper && at + 1 < n) {
-      upper = true;
-      if (!lmdb_entry_at(walk->tree, walk->levels[level].page, at + 1, &bound) ||
-          compare_entry(walk, leaf, walk->levels[leaf].n - 1, &bound.key, &order) != 0 ||
-          order >= 0)
-        return false;
-    }
-  }
   return true;
 }
 

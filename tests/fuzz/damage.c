@@ -25,7 +25,8 @@
  *   - in both, a page that now looks as if nothing had ever been on it.
  * Not demanded is what the formats cannot tell: in a btree and lmdb, that a length is off by so
  * little that it ends in the gap before the next item; in lmdb, that a value on pages of its own is
- * of its length and its key's, both being written down only once.
+ * of its length and its key's, both being written down only once; in a hash, that a description of
+ * a chain became a record of as many bytes.
  */
 #include <errno.h>
 #include <fcntl.h>

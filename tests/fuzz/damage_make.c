@@ -181,10 +181,12 @@ static void damage_length(struct damage_file *file, size_t page_bytes) {
 
 static void consider_byte(struct damage *damage, const char *type, size_t page_bytes, size_t at,
                           unsigned before, unsigned now) {
-  enum { link_begin = 16, link_end = 20, mark_of_deletion = 0x80 };
+  enum { link_begin = 16, link_end = 20, mark_of_deletion = 0x80, in_chain = 3, here = 1 };
   size_t place = at % page_bytes;
   unsigned padding = strcmp(type, "hash") == 0 ? 0 : is_lmdb(type) ? 1 : 3;
   if ((before > now ? before - now : now - before) <= padding)
+    damage->exact = false;
+  if (strcmp(type, "hash") == 0 && before == in_chain && now == here)
     damage->exact = false;
   if (is_lmdb(type) ? at < 2 * page_bytes : at < page_bytes)
     damage->hides = true;

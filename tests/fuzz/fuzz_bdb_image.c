@@ -81,10 +81,13 @@ static size_t some_keys(const struct bdb_image *image, dictum_key *keys) {
 }
 
 static void look_up_together(const struct bdb_image *image, const dictum_key *keys, size_t n,
-                             bool sound) {
+                             bool sound, bool with_nul) {
   struct bdb_finger fingers[tablefile_fetched] = {0};
   struct bdb_scratch scratch = {0}, other = {0};
-  bdb_image_fetch(image, keys, n, false, fingers);
+  dictum_key fetched[tablefile_fetched];
+  for (size_t i = 0; i < n; i++)
+    fetched[i] = with_nul ? tablefile_without_nul(keys[i]) : keys[i];
+  bdb_image_fetch(image, fetched, n, with_nul, fingers);
   for (size_t i = 0; i < n; i++) {
     struct bdb_finger none = {0};
     dictum_key value = {0}, alone = {0};
@@ -134,9 +137,11 @@ static void read_as(const void *map, size_t size, bool hash) {
     look_up(&image, &finger, &keys[i / 2]);
     walk_from(&image, &keys[i / 2]);
   }
-  look_up_together(&image, keys, sizeof keys / sizeof *keys, is_sound);
+  look_up_together(&image, keys, sizeof keys / sizeof *keys, is_sound, false);
   dictum_key found[tablefile_fetched];
-  look_up_together(&image, found, some_keys(&image, found), is_sound);
+  const size_t n = some_keys(&image, found);
+  look_up_together(&image, found, n, is_sound, false);
+  look_up_together(&image, found, n, is_sound, true);
   pageset_free(&sound);
   pageset_free(&sorted);
 }

@@ -19,7 +19,8 @@ cleanup() {
   remove_work
 }
 
-# Plain records, and some too large for a page: values for all types, keys where they may be.
+# Plain records, keys of odd lengths, and some records too large for a page: values for all types,
+# keys where they may be.
 # shellcheck disable=SC2016 # awk's variables
 write_source() {
   awk -v kind="$1" 'BEGIN {
@@ -30,7 +31,11 @@ write_source() {
       printf("user%05d@example.org mailbox/%d/%s/\n", i, i, substr(letters, 1, i % 23))
     for (i = 1; i <= 4; i++)
       print "large" i "@example.org " substr(text, i, 4000 * i + 1000)
-    for (i = 1; i <= 3 && kind != "lmdb"; i++)
+    for (i = 0; i < 40; i++) # an item of as many bytes as what describes a chain
+      printf("short-%04d value-of-a-short-key\n", i)
+    for (i = 0; i < 120 && kind == "lmdb"; i++) # few on a page, for a tree of many levels
+      printf("%s-%03d@example.org value-of-a-long-key\n", substr(text, i % 26 + 1, 450), i)
+    for (i = 1; i <= 3 && (kind == "hash" || kind == "btree"); i++)
       print substr(text, i, 1100 + 100 * i) "@example.org long-key-" i
   }'
 }
@@ -65,7 +70,7 @@ read_both_orders() { # TYPE
 
 # A root with the first three of its entries only: nobody who walks may take them for all.
 cut_root() {
-  write_source lmdb >"$folder/cut"
+  write_source "two levels" >"$folder/cut"
   "${POSTMAP:?}" "lmdb:$folder/cut" &&
     python3 - "$folder/cut.lmdb" <<'EOF' || return
 import struct, sys
