@@ -67,13 +67,18 @@ static bool put_questions(struct dialogue *dialogue, struct stream *stream, size
 /* Talks over one connection, as long as it lasts. @p sound: it can be used again. */
 static bool talk(struct dialogue *dialogue, struct conn *conn, bool *sound, struct fault *fault) {
   struct stream *stream = &conn->stream;
-  size_t asked = dialogue->done;
+  const size_t before = dialogue->done;
+  size_t asked = before;
   const char *data;
   size_t size;
   *sound = false;
   if (conn->fresh && !greet(dialogue, stream, fault))
     return false;
   while (dialogue->done < dialogue->n) {
+    /* What it says unasked would be taken for the next answer; on another connection it may not. */
+    if (asked == dialogue->done && stream_has_more(stream))
+      return fault_set(fault, asked > before ? FAULT_NONE : FAULT_LOST, 0,
+                       "it says more than it was asked");
     if (!put_questions(dialogue, stream, &asked, fault) ||
         !next_answer(dialogue, stream, &data, &size, fault))
       return false;

@@ -214,6 +214,12 @@ bool stream_is_quiet(const struct stream *stream) {
          (errno == EAGAIN || errno == EINTR);
 }
 
+bool stream_has_more(const struct stream *stream) {
+  char byte;
+  return stream->start < stream->in.len ||
+         recv(atomic_load(&stream->fd), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 static bool is_later(int error) {
   return error == EAGAIN || error == EINTR;
 }

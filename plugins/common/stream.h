@@ -66,6 +66,8 @@ void stream_free(struct stream *stream);
 /** Has an idle connection stayed as it should? False: the other side ended it, or said something
  * that nobody asked for, and the next answer would not be the next question's. */
 bool stream_is_quiet(const struct stream *stream);
+/** Has the server said something that nobody has taken yet? Does not wait. */
+bool stream_has_more(const struct stream *stream);
 /** Sends what can be sent, reads once if something has come, and waits for either if neither is.
  * @return false: it is over. */
 bool stream_step(struct stream *stream, int64_t deadline_ns, struct fault *fault);

@@ -41,6 +41,9 @@ dictum_status template_parse(const dictum_host *host, const char *text, enum tem
 /** Releases what template_parse() made. {0} is fine. */
 void template_free(struct template *template);
 
+/** Does piece @p i stand directly beside a letter, a digit, '_' or '$' of the text around it? */
+bool template_joins_word(const struct template *template, size_t i);
+
 /** A key or a value, taken apart. Points into it. */
 struct address {
   dictum_key whole, local;

@@ -392,8 +392,8 @@ static dictum_status search_in_peace(struct table *table, struct connection *con
   if (*code == LDAP_TIMEOUT)
     status = timed_out(table, "search", err);
   else if (*code == LDAP_SIZELIMIT_EXCEEDED)
-    status = table->host->fail(err, DICTUM_RETRY, 0, "%s: Query size limit (%d) exceeded",
-                               table->label, table->size_limit);
+    status = table->host->fail_key(err, DICTUM_RETRY, 0, "%s: Query size limit (%d) exceeded",
+                                   table->label, table->size_limit);
   else
     status = fail(table, connection->ld, "search", *code, err);
   if (!is_answer(*code))

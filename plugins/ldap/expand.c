@@ -87,9 +87,9 @@ static dictum_status add_value(struct expansion *expansion, const struct berval 
                              ? DICTUM_OK
                              : values_add(&expansion->values, bytes->bv_val, bytes->bv_len);
   if (status == DICTUM_RETRY)
-    return table->host->fail(expansion->err, DICTUM_RETRY, 0,
-                             "%s: Expansion limit exceeded for key: '%.*s'", table->label,
-                             values_shown(whole), whole->p);
+    return table->host->fail_key(expansion->err, DICTUM_RETRY, 0,
+                                 "%s: Expansion limit exceeded for key: '%.*s'", table->label,
+                                 values_shown(whole), whole->p);
   return status == DICTUM_OK ? DICTUM_OK : nomem(expansion);
 }
 
@@ -152,7 +152,7 @@ static dictum_status follow_value(struct expansion *expansion, const char *value
 static dictum_status recurse(struct expansion *expansion, const struct berval *value) {
   const struct table *table = expansion->table;
   if (expansion->depth + 1 >= table->recursion_limit) /* the first search is a level, too */
-    return table->host->fail(
+    return table->host->fail_key(
         expansion->err, DICTUM_RETRY, 0, "%s: Recursion limit exceeded for key: '%.*s'",
         table->label, values_shown(&expansion->values.key->whole), expansion->values.key->whole.p);
   if (memchr(value->bv_val, '\0', value->bv_len))

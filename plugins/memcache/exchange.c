@@ -223,10 +223,18 @@ static bool is_answer(const struct order *order, memcached_return_t code, dictum
   return true;
 }
 
+/* Done twice, it does the same, and so does its answer. */
+static bool may_be_repeated(const struct order *order) {
+  return order->kind == ORDER_SET;
+}
+
+/* An order that must not be repeated waits until the connection was seen to be alive. */
 static bool try_order(const struct terms *terms, struct link *link, int64_t until_ns,
-                      const struct order *order, dictum_status *status, struct outcome *outcome) {
-  if (link->fresh && !greet(terms, link, until_ns, outcome))
+                      const struct order *order, dictum_status *status, struct outcome *outcome,
+                      bool *given) {
+  if ((link->fresh || !may_be_repeated(order)) && !greet(terms, link, until_ns, outcome))
     return false;
+  *given = true;
   memcache_link_limit(link, until_ns);
   memcached_return_t code = give_order(link->memc, order);
   *outcome = outcome_of(link, code, true);
@@ -241,11 +249,12 @@ dictum_status memcache_order(const struct terms *terms, struct server *server, i
     if (outcome.code != MEMCACHED_SUCCESS)
       return fail(terms, server, &outcome, err);
     dictum_status status;
-    bool answered = try_order(terms, &link, until_ns, order, &status, &outcome);
+    bool given = false;
+    bool answered = try_order(terms, &link, until_ns, order, &status, &outcome, &given);
     memcache_link_give(&link, answered);
     if (answered)
       return status;
-    if (!first || !is_worth_another(terms, &outcome))
+    if (!first || (given && !may_be_repeated(order)) || !is_worth_another(terms, &outcome))
       return fail(terms, server, &outcome, err);
   }
 }

@@ -13,6 +13,7 @@ struct part {
   enum place place;
   const struct template_piece *of_key; /* NULL: text */
   dictum_key text;
+  bool joins; /* it is a part of a word of the text */
 };
 
 struct statement {
@@ -95,18 +96,20 @@ static const char *read_text(struct scan *scan, const struct template_piece *pie
     at += len;
     left -= len;
   }
-  scan->statement->parts[scan->statement->n++] = (struct part){scan->place, NULL, piece->text};
+  scan->statement->parts[scan->statement->n++] = (struct part){scan->place, NULL, piece->text,
+                                                               false};
   return NULL;
 }
 
 /* @return what is wrong, or NULL */
-static const char *read_key(struct scan *scan, const struct template_piece *piece) {
+static const char *read_key(struct scan *scan, const struct template *query, size_t i) {
   struct statement *statement = scan->statement;
   if (scan->escapes)
     return "a backslash stands before a part of the key";
   statement->is_fragile |= scan->place == BARE || scan->place == GRAVE || scan->place == DOUBLE ||
                            (scan->place == LITERAL && is_word(scan->before));
-  statement->parts[statement->n++] = (struct part){scan->place, piece, {NULL, 0}};
+  statement->parts[statement->n++] = (struct part){
+      scan->place, &query->pieces[i], {NULL, 0}, template_joins_word(query, i)};
   if (scan->place == BARE)
     scan->last = 'x';
   return NULL;
@@ -116,7 +119,7 @@ static const char *read_pieces(struct scan *scan, const struct template *query) 
   const char *wrong = NULL;
   for (size_t i = 0; i < query->n && !wrong; i++) {
     const struct template_piece *piece = &query->pieces[i];
-    wrong = piece->part == PIECE_LITERAL ? read_text(scan, piece) : read_key(scan, piece);
+    wrong = piece->part == PIECE_LITERAL ? read_text(scan, piece) : read_key(scan, query, i);
   }
   if (wrong)
     return wrong;
@@ -165,9 +168,9 @@ bool maria_statement_is_fragile(const struct statement *statement) {
 
 /* ---- keys ----------------------------------------------------------------------------------- */
 
-/* A number, or a part of a word. */
-static bool is_harmless(const dictum_key *text) {
-  bool word = text->n > 0, number = text->n > 0;
+/* A number, or a part of a word: a whole word would be the name of a column, say. */
+static bool is_harmless(const struct part *part, const dictum_key *text) {
+  bool word = text->n > 0 && part->joins, number = text->n > 0;
   for (size_t i = 0; i < text->n; i++) {
     char c = text->p[i];
     bool digit = c >= '0' && c <= '9';
@@ -187,7 +190,7 @@ bool maria_statement_suits(const struct statement *statement, const struct addre
       continue;
     if (!template_piece_text(part->of_key, key, NULL, &text))
       return false;
-    if (part->place == BARE && !is_harmless(&text))
+    if (part->place == BARE && !is_harmless(part, &text))
       return false;
   }
   return true;

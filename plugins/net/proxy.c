@@ -125,6 +125,8 @@ static dictum_status ask_inner(const struct proxy *proxy, struct asking *asking)
       asking_found(asking, i, arena.data + reqs[i].off, reqs[i].len);
     else if (of_key == DICTUM_NOTFOUND)
       asking_absent(asking, i);
+    else if (err.flags & DICTUM_ERROR_THIS_KEY)
+      asking_failed_key(asking, i, of_key, "%s", err.what);
     else
       asking_failed(asking, i, of_key, err.sys_errno, "%s", err.what);
   }

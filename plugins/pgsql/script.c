@@ -190,7 +190,9 @@ static void fail_key(struct script *script, size_t place, dictum_status status, 
                      const char *message) {
   struct asking *asking = &script->inquiry->asking;
   const char *label = script->conn->host->label;
-  if (status == DICTUM_INVALID || (state && strncmp(state, "P0", 2) == 0))
+  /* P0: what a function raised; 22: what the data are no good for. */
+  if (status == DICTUM_INVALID ||
+      (state && (strncmp(state, "P0", 2) == 0 || strncmp(state, "22", 2) == 0)))
     asking_failed_key(asking, place, status, "pgsql query failed: server %s: %s (%s)", label,
                       message, state ? state : "no SQLSTATE");
   else
@@ -239,6 +241,10 @@ static void take_error(struct run *run, struct command command, const PGresult *
 /* Rows come key by key; a key without any is not found. */
 static void take_joined(struct run *run, const PGresult *result) {
   int row = 0, n = PQntuples(result);
+  if (PQresultStatus(result) != PGRES_TUPLES_OK || PQnfields(result) < 1) {
+    run->outcome = SCRIPT_AGAIN;
+    return;
+  }
   for (size_t key = 0; key < run->n; key++) {
     int from = row;
     while (row < n && strtoull(PQgetvalue(result, row, 0), NULL, 10) == key + 1)
@@ -263,7 +269,10 @@ static void take_rows(struct run *run, struct command command, const PGresult *r
 static void take_result(struct run *run, struct command command, const PGresult *result) {
   switch (PQresultStatus(result)) {
   case PGRES_PIPELINE_SYNC:
-    run->got++;
+    if (command.kind != COMMAND_SYNC)
+      fail_all(run, DICTUM_RETRY, "an answer is missing");
+    else
+      run->got++;
     break;
   case PGRES_TUPLES_OK:
   case PGRES_COMMAND_OK:

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reply.h"
+
 static const dictum_opt redis_opts[] = {
     {"hosts", DICTUM_OPT_STR, "localhost", 1, 0, "servers: host:port, unix:path, one or several"},
     {"user", DICTUM_OPT_STR, "", 0, 0, "name to log in with"},
@@ -125,7 +127,10 @@ static bool are_strings(const redisReply *reply) {
 static void fail_reply(struct talk *talk, size_t place, const redisReply *reply) {
   dictum_error why = DICTUM_ERROR_INIT;
   dictum_status status = redis_reply_failed(&talk->table->session, reply, &why);
-  asking_failed(talk->asking, place, status, 0, "%s", why.what);
+  if (reply->type == REDIS_REPLY_ERROR && redis_error_is_of_key(reply->str, reply->len))
+    asking_failed_key(talk->asking, place, status, "%s", why.what);
+  else
+    asking_failed(talk->asking, place, status, 0, "%s", why.what);
 }
 
 static void answer_values(struct talk *talk, size_t place, redisReply *const *values, size_t n) {

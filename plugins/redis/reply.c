@@ -137,11 +137,19 @@ static const struct {
     {"ERR", DICTUM_CONFIG},
 };
 
+static bool begins(const char *text, size_t len, const char *start) {
+  const size_t n = strlen(start);
+  return len >= n && memcmp(text, start, n) == 0 && (len == n || text[n] == ' ');
+}
+
 dictum_status redis_error_status(const char *text, size_t len) {
-  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
-    size_t n = strlen(errors[i].start);
-    if (len >= n && memcmp(text, errors[i].start, n) == 0 && (len == n || text[n] == ' '))
+  for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
+    if (begins(text, len, errors[i].start))
       return errors[i].status;
-  }
   return DICTUM_RETRY;
+}
+
+bool redis_error_is_of_key(const char *text, size_t len) {
+  return begins(text, len, "WRONGTYPE") || begins(text, len, "ASK") ||
+         begins(text, len, "TRYAGAIN");
 }

@@ -14,5 +14,7 @@ enum frame redis_reply_frame(const char *data, size_t len, size_t most, size_t *
 
 /** The status of an error reply, by its first word. What is not known is RETRY. */
 dictum_status redis_error_status(const char *text, size_t len);
+/** Is it a matter of the key that was asked for, alone? */
+bool redis_error_is_of_key(const char *text, size_t len);
 
 #endif

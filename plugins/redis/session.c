@@ -143,7 +143,7 @@ static enum frame find_reply(void *rock, const char *data, size_t len, size_t *s
 /* @return NULL when memory is out or hiredis will not have it. */
 static redisReply *parse(struct run *run, const char *data, size_t len) {
   void *reply = NULL;
-  if (redisReaderFeed(run->reader, data, len) != REDIS_OK ||
+  if (!run->reader || redisReaderFeed(run->reader, data, len) != REDIS_OK ||
       redisReaderGetReply(run->reader, &reply) != REDIS_OK)
     return NULL;
   return reply;
@@ -156,10 +156,14 @@ static bool take(void *rock, size_t i, const char *data, size_t len) {
       .type = REDIS_REPLY_ERROR, .str = no_sense, .len = sizeof no_sense - 1};
   redisReply *reply = parse(run, data, len);
   run->script->take(run->script->rock, i, reply ? reply : &broken);
-  if (!reply)
-    return false;
-  freeReplyObject(reply);
-  return true;
+  if (reply) {
+    freeReplyObject(reply);
+    return true;
+  }
+  /* One that has failed reads no more. */
+  redisReaderFree(run->reader);
+  run->reader = redisReaderCreate();
+  return false;
 }
 
 /* ---- the greeting: who we are, and which database we mean -------------------------------------
@@ -201,7 +205,11 @@ static bool greeted(void *rock, size_t i, const char *data, size_t len, struct f
   if (*data == '+')
     return true;
   char text[160];
-  const int shown = (int)(len < 150 ? len : 150) - 3;
+  int shown = (int)(len < 150 ? len : 150) - 3;
+  /* A server that does not know AUTH repeats what came with it: the password. */
+  const char *repeated = memmem(data, len, ", with args", strlen(", with args"));
+  if (repeated && repeated - data - 1 < shown)
+    shown = (int)(repeated - data - 1);
   snprintf(text, sizeof text, "%.*s", shown > 0 ? shown : 0, data + 1);
   bool for_good = redis_error_status(data + 1, len - 3) == DICTUM_CONFIG;
   return fault_set(fault, for_good ? FAULT_DENIED : FAULT_REFUSED, 0, text);

@@ -21,8 +21,10 @@ struct piece {
 
 struct walk {
   const struct redis *table;
-  int64_t patience_ns; /* for each step; 0: the table's own limit */
+  int64_t patience_ns; /* for each call; 0: no end */
+  int64_t deadline_ns; /* of the present one */
   char cursor[32];
+  char *server; /* that the cursor is of */
   struct text pattern;
   struct text bytes;    /* keys and values of the present step */
   struct piece *pieces; /* key, value, key, value... */
@@ -136,15 +138,33 @@ static dictum_status run(struct walk *walk, void (*make)(void *, size_t, struct 
       .session = &walk->table->session, .rock = walk, .make = make, .take = take, .n = n};
   size_t done;
   walk->err = err;
-  int64_t deadline_ns = walk->patience_ns ? clock_now() + walk->patience_ns : 0;
-  dictum_status status = redis_script_run(&script, deadline_ns, &done, err);
+  dictum_status status = redis_script_run(&script, walk->deadline_ns, &done, err);
   return status == DICTUM_OK && walk->failed ? walk->status : status;
+}
+
+/* A cursor means nothing to another server, which would leave out what it pleases. */
+static dictum_status check_server(struct walk *walk, dictum_error *err) {
+  const char *server = connpool_label(walk->table->session.pool);
+  if (!walk->server)
+    walk->server = strdup(server);
+  if (!walk->server)
+    return nomem(walk, err);
+  if (strcmp(walk->server, server) == 0)
+    return DICTUM_OK;
+  return walk->table->host->fail(err, DICTUM_RETRY, 0, "the list was begun by redis server %s",
+                                 walk->server);
+}
+
+static void begin_call(struct walk *walk) {
+  walk->deadline_ns = walk->patience_ns ? clock_now() + walk->patience_ns : 0;
 }
 
 static dictum_status step(struct walk *walk, dictum_error *err) {
   text_clear(&walk->bytes);
   walk->n = walk->next = 0;
   dictum_status status = run(walk, make_scan, take_scan, 1, err);
+  if (status == DICTUM_OK)
+    status = check_server(walk, err);
   if (status == DICTUM_OK && walk->table->kind == KIND_STRING && walk->n > 0)
     status = run(walk, make_get, take_get, walk->n / 2, err);
   if (status != DICTUM_OK)
@@ -170,6 +190,7 @@ void redis_iter_close(void *iter) {
   struct walk *walk = iter;
   text_free(&walk->pattern);
   text_free(&walk->bytes);
+  free(walk->server);
   free(walk->pieces);
   free(walk);
 }
@@ -181,10 +202,12 @@ dictum_status redis_iter_open(void *self, const dictum_call *call, void **iter, 
     return table->host->fail(err, DICTUM_NOMEM, ENOMEM, "out of memory");
   walk->table = table;
   strcpy(walk->cursor, "0");
+  walk->patience_ns = table->session.timeout_ns;
   if (call->deadline_ns) {
     int64_t left = call->deadline_ns - clock_now();
     walk->patience_ns = left > 0 ? left : 1;
   }
+  begin_call(walk);
   dictum_status status = make_pattern(walk) ? step(walk, err) : nomem(walk, err);
   if (status == DICTUM_OK)
     *iter = walk;
@@ -200,6 +223,7 @@ static dictum_key text_of(const struct walk *walk, const struct piece *piece, si
 dictum_status redis_iter_next(void *iter, dictum_rec *rec, dictum_error *err) {
   struct walk *walk = iter;
   const size_t prefix = walk->table->prefix.n;
+  begin_call(walk);
   while (!walk->failed) {
     for (; walk->next < walk->n; walk->next += 2) {
       const struct piece *key = &walk->pieces[walk->next];

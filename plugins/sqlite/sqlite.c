@@ -269,9 +269,9 @@ static dictum_status join_rows(struct question *question, sqlite3_stmt *stmt, st
     status = add_row(&values, stmt);
   question->is_too_much = status == DICTUM_RETRY;
   if (question->is_too_much)
-    return host->fail(question->err, DICTUM_RETRY, 0,
-                      "%s: Expansion limit exceeded for key: '%.*s'", table->label,
-                      values_shown(whole), whole->p);
+    return host->fail_key(question->err, DICTUM_RETRY, 0,
+                          "%s: Expansion limit exceeded for key: '%.*s'", table->label,
+                          values_shown(whole), whole->p);
   if (status != DICTUM_OK)
     return nomem(host, question->err);
   if (step != SQLITE_DONE)

@@ -15,6 +15,7 @@ struct part {
   const struct template_piece *of_key; /* NULL: text */
   dictum_key text;
   size_t param; /* of the literal that it belongs to, from 1; 0: none */
+  bool joins;   /* it is a part of a word of the text */
 };
 
 struct statement {
@@ -72,7 +73,7 @@ static bool add_text(struct statement *statement, enum place *place, const dictu
     if (here == BARE) {
       enum place next = place_after(at, left);
       if (next != BARE) {
-        if (!add(statement, (struct part){BARE, NULL, {text->p + from, i - from}, 0}))
+        if (!add(statement, (struct part){BARE, NULL, {text->p + from, i - from}, 0, false}))
           return false;
         from = i;
         *place = next;
@@ -84,12 +85,12 @@ static bool add_text(struct statement *statement, enum place *place, const dictu
     i += end ? end : 1;
     if (end == 0)
       continue;
-    if (!add(statement, (struct part){here, NULL, {text->p + from, i - from}, 0}))
+    if (!add(statement, (struct part){here, NULL, {text->p + from, i - from}, 0, false}))
       return false;
     from = i;
     *place = BARE;
   }
-  return add(statement, (struct part){*place, NULL, {text->p + from, text->n - from}, 0});
+  return add(statement, (struct part){*place, NULL, {text->p + from, text->n - from}, 0, false});
 }
 
 /* Gives each literal with a key in it its number. One behind the other, 'a''b', are the same one:
@@ -119,7 +120,9 @@ static bool take_apart(struct statement *statement, const struct template *query
     const struct template_piece *piece = &query->pieces[i];
     bool done = piece->part == PIECE_LITERAL
                     ? add_text(statement, &place, &piece->text)
-                    : add(statement, (struct part){place, piece, {NULL, 0}, 0});
+                    : add(statement, (struct part){.place = place,
+                                                   .of_key = piece,
+                                                   .joins = template_joins_word(query, i)});
     if (!done)
       return false;
   }
@@ -154,9 +157,10 @@ static bool is_word(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-/* A number, or a part of a word. "--" would begin a comment. */
-static bool is_harmless(const dictum_key *text) {
-  bool word = true, number = true;
+/* A number, or a part of a word: a whole word would be the name of a column, say. "--" would begin
+ * a comment. */
+static bool is_harmless(const struct part *part, const dictum_key *text) {
+  bool word = text->n > 0 && part->joins, number = text->n > 0;
   for (size_t i = 0; i < text->n; i++) {
     char c = text->p[i];
     word &= is_word(c);
@@ -175,7 +179,7 @@ bool sqlite_statement_suits(const struct statement *statement, const struct addr
       continue;
     if (!template_piece_text(part->of_key, key, NULL, &text))
       return false;
-    if (part->place == BARE && !is_harmless(&text))
+    if (part->place == BARE && !is_harmless(part, &text))
       return false;
     if (part->place == BRACKET && memchr(text.p, ']', text.n)) /* cannot be escaped */
       return false;

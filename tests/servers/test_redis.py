@@ -350,6 +350,25 @@ def threads():
         crowd_result(asking)
 
 
+def unknown_password_command():
+    """What came with it is repeated by such a server."""
+    with world("--requirepass", "s3cr3t", "--rename-command", "AUTH", "") as (bench, server):
+        status, _, said = bench.dictum("get", bench.table(server, password="s3cr3t"), "a")
+        same(status, CONFIG, "status")
+        check("unknown command" in said and "s3cr3t" not in said, said)
+
+
+def one_key_fails():
+    """A key of the wrong type is no reason to leave the others alone."""
+    with world() as (bench, server), server.wire() as wire:
+        wire("SET", "good", "1")
+        wire("LPUSH", "bad", "1")
+        with bench.session(bench.table(server)) as session:
+            for _ in range(5):
+                same(session.ask("bad")[0], "retry", "wrong type")
+            same(session.ask("good"), ("ok", "1"), "another key")
+
+
 def after_fork():
     """A child's connections are its own: counted by the server."""
     with world() as (bench, server), server.wire() as wire:
@@ -375,6 +394,8 @@ CASES = [
     ("several servers", several),
     ("a server that goes, hangs and comes back", outages),
     ("passwords", passwords),
+    ("a server that does not know AUTH", unknown_password_command),
+    ("a key that fails takes no other with it", one_key_fails),
     ("databases", databases),
     ("a server that is full", full),
     ("a key of the wrong type", wrong_type),

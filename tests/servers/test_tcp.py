@@ -169,6 +169,19 @@ def batches():
                  f"the connection ends after {limit} answers")
 
 
+def answers_unasked():
+    """To one question, two: the second is no answer to the next, in a batch neither."""
+    def twice(question):
+        key = question[4:]
+        return b"200 for-" + key + b"\n" + (b"200 unasked\n" if key == b"k1" else b"")
+
+    with Bench() as bench, Peer(serving(read_line, twice)) as peer:
+        ours, theirs = (side.run("-q", "-", f"tcp:{peer.tcp}", given=b"k1\nk2\nk3\n")
+                        for side in bench.sides)
+        same(ours, theirs, "batch")
+        same(ours[1], b"k1\tfor-k1\nk2\tfor-k2\nk3\tfor-k3\n", "batch")
+
+
 def threads():
     def mailbox(question):
         return b"200 mailbox of " + question[4:] + b"\n"
@@ -192,6 +205,7 @@ CASES = [
     ("a server that comes back", restarted),
     ("a new connection after a failure", after_a_failure),
     ("batches with many questions under way", batches),
+    ("answers that nobody asked for", answers_unasked),
     ("32 threads and a child process", threads),
 ]
 

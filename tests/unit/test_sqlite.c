@@ -139,11 +139,13 @@ static void nothing_but_numbers_and_words_stands_without_quotes(void **state) {
   (void)state;
   assert_answer("SELECT %s + 1", "41", "42");
   assert_answer("SELECT %s", "-1.5", "-1.5");
-  static const char *const refused[] = {"1 OR 1=1", "a.b", "x;y", "--",  "-",
-                                        "'a'",      "a b", "(1)", "1-1", "\xc3\xbc"};
+  static const char *const refused[] = {"1 OR 1=1", "a.b", "x;y", "--",       "-", "'a'",
+                                        "a b",      "(1)", "1-1", "\xc3\xbc", "",  "id"};
   for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
     assert_false(suits("SELECT %s", refused[i]));
   assert_true(suits("SELECT a_%s", "B9"));
+  assert_true(suits("SELECT %s_a", "B9"));
+  assert_false(suits("SELECT a_%s", ""));
 }
 
 static void a_quote_without_end_is_left_to_sqlite(void **state) {
