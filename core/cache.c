@@ -50,9 +50,9 @@ static void tell_counts(struct cache *cache) {
   uint64_t entries, bytes;
   cache_memory_count(cache->memory, &now, &entries, &bytes);
   const struct cache_counts more = counts_since(&now, &cache->told);
-  if (memcmp(&more, &none, sizeof more) != 0)
-    cache_tally_add(cache_store_tally(cache->store), &more);
-  cache->told = now;
+  if (memcmp(&more, &none, sizeof more) == 0 ||
+      cache_tally_add(cache_store_tally(cache->store), &more))
+    cache->told = now;
 }
 
 /* Forgets what another process has flushed. */
@@ -76,27 +76,51 @@ void cache_tick(struct cache *cache, int64_t now_ns) {
 
 /* ---- dropping --------------------------------------------------------------------------- */
 
+/* Of memory before the store, as lookups answer from it, and once more, as one may have taken the
+ * old answer from the store meanwhile. */
 dictum_status cache_drop(struct cache *cache, const dictum_key *key, dictum_error *err) {
+  atomic_fetch_add(&cache->drops, 1);
   cache_memory_drop(cache->memory, key);
   if (!cache->store)
     return DICTUM_OK;
-  return key ? cache_store_drop(cache->store, key, 1, err)
-             : cache_store_drop_all(cache->store, err);
+  dictum_status status = key ? cache_store_drop(cache->store, key, 1, err)
+                             : cache_store_drop_all(cache->store, err);
+  cache_memory_drop(cache->memory, key);
+  return status;
 }
 
-void cache_begin_epoch(struct cache *cache) {
-  if (!cache->store)
+/* An answer that was asked for before a drop would outlive it. */
+void cache_put_in_store(struct cache *cache, const struct cache_record *records, size_t n,
+                        uint64_t drops) {
+  if (atomic_load(&cache->drops) != drops)
     return;
+  cache_store_put(cache->store, records, n);
+  if (atomic_load(&cache->drops) == drops)
+    return;
+  for (size_t i = 0; i < n; i++)
+    cache_store_drop(cache->store, &records[i].key, 1, NULL);
+}
+
+bool cache_begin_epoch(struct cache *cache) {
+  if (!cache->store)
+    return true;
   forklock_acquire(&cache->tick_lock);
-  cache->epoch = cache_tally_flush(cache_store_tally(cache->store));
+  const uint64_t epoch = cache_tally_flush(cache_store_tally(cache->store));
+  if (epoch)
+    cache->epoch = epoch;
   forklock_release(&cache->tick_lock);
+  return epoch != 0;
 }
 
 static dictum_status cache_flush(struct node *node, const struct node_keys *key,
                                  dictum_error *err) {
   struct cache *cache = self_of(node);
   dictum_status status = cache_drop(cache, key ? cache_form(cache, key) : NULL, err);
-  cache_begin_epoch(cache);
+  const bool told = cache_begin_epoch(cache);
+  if (status == DICTUM_OK && !told)
+    status = error_set(err, DICTUM_RETRY, 0,
+                       "other processes could not be told: %s cannot be written",
+                       cache_store_tally(cache->store));
   return status;
 }
 

@@ -14,6 +14,7 @@ struct cache {
   struct cache_store *store; /**< or NULL */
   atomic_bool stale_told;    /**< since the member last told something */
   atomic_int_least64_t next_tick_ns;
+  _Atomic uint64_t drops;    /**< how often something was dropped */
   struct forklock tick_lock; /**< guards what follows */
   uint64_t epoch;
   struct cache_counts told; /**< what the tally has of this process's counts */
@@ -31,7 +32,10 @@ void cache_tick(struct cache *cache, int64_t now_ns);
  * @return OK; RETRY or CONFIG when the store may still have it. */
 dictum_status cache_drop(struct cache *cache, const dictum_key *key, dictum_error *err);
 /** Lets other processes forget what they have in memory. */
-void cache_begin_epoch(struct cache *cache);
+bool cache_begin_epoch(struct cache *cache);
+/** Keeps answers in the store, unless something was dropped since @p drops was read. */
+void cache_put_in_store(struct cache *cache, const struct cache_record *records, size_t n,
+                        uint64_t drops);
 
 dictum_status cache_lookup(struct node *node, const dictum_call *call, const struct node_keys *keys,
                            dictum_sink *sink, dictum_error *err);

@@ -17,6 +17,7 @@ struct question {
   enum cache_find found;
   struct flight *flight;
   bool done;
+  bool kept; /* the member's answer is */
 };
 
 /* One call. */
@@ -29,6 +30,7 @@ struct asking {
   dictum_error *err; /* of the caller's; may be NULL */
   bool failed;       /* err is filled */
   int64_t now_ns;
+  uint64_t drops; /* how often something had been dropped when it began */
   struct question *questions;
   size_t n;
 };
@@ -91,8 +93,8 @@ static void fall_back(struct asking *asking, size_t i, dictum_status status,
   bool may_use = status == DICTUM_RETRY || status == DICTUM_CONFIG;
   enum cache_age age = CACHE_NONE;
   if (may_use)
-    age = cache_memory_salvage(asking->cache->memory, &asking->form[i], asking->now_ns,
-                               asking->sink, i);
+    age = cache_memory_salvage(asking->cache->memory, &asking->form[i],
+                               ctx_now_ns(asking->cache->base.ctx), asking->sink, i);
   if (age == CACHE_STALE)
     tell_stale(asking, why);
   if (age != CACHE_NONE)
@@ -114,8 +116,11 @@ static bool land(struct asking *asking, const struct question *question, const d
   /* What a cache below answers beyond its time must not begin a new life here. */
   bool borrowed = req->flags & DICTUM_F_STALE;
   dictum_status status = borrowed ? DICTUM_RETRY : req->status;
+  dictum_error beyond = DICTUM_ERROR_INIT;
+  if (borrowed)
+    error_set(&beyond, DICTUM_RETRY, 0, "%s answers beyond its time", cache_member(cache)->spec);
   bool kept = cache_memory_land(cache->memory, key, question->flight, CACHE_FROM_SOURCE, status,
-                                &value, asking->now_ns, why);
+                                &value, asking->now_ns, borrowed ? &beyond : why);
   if (is_answer(req->status)) {
     if (!borrowed)
       atomic_store_explicit(&cache->stale_told, false, memory_order_relaxed);
@@ -125,25 +130,37 @@ static bool land(struct asking *asking, const struct question *question, const d
   return kept;
 }
 
-static void land_all(struct asking *asking, const dictum_error *why) {
+/* Keeps the answers that are worth it in the store. */
+static void store_answers(struct asking *asking) {
   struct cache *cache = asking->cache;
-  struct cache_record *records = cache->store ? calloc(asking->n, sizeof *records) : NULL;
-  size_t nrecords = 0;
-  for (size_t q = 0; q < asking->n; q++) {
+  struct cache_record *records = calloc(asking->n, sizeof *records);
+  size_t n = 0;
+  for (size_t q = 0; q < asking->n && records; q++) {
     const struct question *question = &asking->questions[q];
-    if (question->done || question->found == CACHE_JOIN)
-      continue;
-    bool kept = land(asking, question, why);
     const dictum_req *req = &asking->sink->reqs[question->i];
-    if (kept && records)
-      records[nrecords++] = (struct cache_record){
+    if (question->kept)
+      records[n++] = (struct cache_record){
           .key = asking->form[question->i],
           .status = req->status,
           .value = {buf_at(asking->sink->arena, req->off), req->len}};
   }
-  if (nrecords > 0)
-    cache_store_put(cache->store, records, nrecords);
+  if (n > 0)
+    cache_put_in_store(cache, records, n, asking->drops);
   free(records);
+}
+
+/* Answers stay where they are in memory only once all have landed. */
+static void land_all(struct asking *asking, const dictum_error *why) {
+  bool any = false;
+  for (size_t q = 0; q < asking->n; q++) {
+    struct question *question = &asking->questions[q];
+    if (question->done || question->found == CACHE_JOIN)
+      continue;
+    question->kept = land(asking, question, why);
+    any |= question->kept;
+  }
+  if (any && asking->cache->store)
+    store_answers(asking);
 }
 
 /* Asks the member about some of the questions. False when memory is out. */
@@ -201,8 +218,10 @@ static void join(struct asking *asking, struct question *question) {
     return;
   }
   /* An answer that was too large, or was dropped at once, must be asked for again. */
-  question->done = cache_memory_salvage(cache->memory, key, asking->now_ns, asking->sink,
-                                        question->i) == CACHE_FRESH;
+  question->done = cache_memory_salvage(cache->memory, key, ctx_now_ns(cache->base.ctx),
+                                        asking->sink, question->i) == CACHE_FRESH;
+  if (!question->done)
+    asking->sink->reqs[question->i].flags = 0;
 }
 
 /* Only after our own have landed, so that two batches never wait for each other. */
@@ -267,7 +286,8 @@ dictum_status cache_lookup(struct node *node, const dictum_call *call, const str
                           .form = cache_form(cache, keys),
                           .sink = sink,
                           .err = err,
-                          .now_ns = ctx_now_ns(cache->base.ctx)};
+                          .now_ns = ctx_now_ns(cache->base.ctx),
+                          .drops = atomic_load(&cache->drops)};
   cache_tick(cache, asking.now_ns);
   if (!ask_memory(&asking))
     return error_nomem(err);

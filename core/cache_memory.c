@@ -198,6 +198,8 @@ void cache_memory_keep(struct cache_memory *memory, const dictum_key *key, dictu
   const struct place place = enter_for(memory, key);
   struct entry *e = shard_find(&place, key);
   bool newer = !e || !e->known || e->stored_ns < stored_ns;
+  if (e && e->flight && e->flight->outdated) /* dropped, and read from the store before that */
+    newer = false;
   if (newer && !e)
     e = shard_insert(&place, key);
   if (newer && e)

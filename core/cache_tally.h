@@ -12,11 +12,12 @@
 
 #include "cache_memory.h"
 
-/** Adds @p more to the counts in the file @p path. */
-void cache_tally_add(const char *path, const struct cache_counts *more);
+/** Adds @p more to the counts in the file @p path. Does not wait for others.
+ * @return whether it did */
+bool cache_tally_add(const char *path, const struct cache_counts *more);
 /** Reads the counts and returns the epoch. @p counts may be NULL. */
 uint64_t cache_tally_read(const char *path, struct cache_counts *counts);
-/** Begins a new epoch, and returns it. */
+/** Begins a new epoch. @return it; 0 when that failed. */
 uint64_t cache_tally_flush(const char *path);
 
 #endif

@@ -194,8 +194,10 @@ uint32_t combinator_caps(const struct combinator *self, uint32_t writes) {
     uint32_t caps = self->members[i]->ops->caps(self->members[i]);
     all &= caps;
     some |= caps;
-    /* A table whose type is not known yet may turn out to be one of patterns. */
-    if (caps == 0 || (caps & DICTUM_CAP_PATTERN))
+    /* A table whose type is not known yet may turn out to be one of patterns, or to wait. */
+    if (caps == 0)
+      some |= NODE_CAP_SOME_PATTERN | DICTUM_CAP_MAY_WAIT;
+    if (caps & DICTUM_CAP_PATTERN)
       some |= NODE_CAP_SOME_PATTERN;
   }
   return (all & (DICTUM_CAP_ITERATE | DICTUM_CAP_PATTERN | writes)) |

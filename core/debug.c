@@ -104,6 +104,9 @@ static const struct node_ops debug_ops = {
     .txn_begin = pass_txn_begin,
     .put = debug_put,
     .del = debug_del,
+    .load_order = pass_load_order,
+    .bucket = pass_bucket,
+    .load = pass_load,
     .commit = pass_commit,
     .abort = pass_abort,
 };

@@ -68,11 +68,16 @@ static dictum_status failover_lookup(struct node *node, const dictum_call *call,
   dictum_error why = DICTUM_ERROR_INIT;
   const dictum_call share = call_share(call, 0, self->n);
   member_ask(self->members[0], &share, keys, sink, &why);
+  dictum_error final = DICTUM_ERROR_INIT; /* of a key that no other member is asked for */
   for (size_t m = 1; m < self->n && any_cannot_tell(sink); m++) {
+    if (!cannot_tell(why.status) && final.status == DICTUM_OK)
+      final = why;
     why = (dictum_error)DICTUM_ERROR_INIT;
     if (!ask_again(self, m, call, keys, sink, &why))
       return error_nomem(err);
   }
+  if (why.status == DICTUM_OK)
+    why = final;
   if (why.status != DICTUM_OK)
     error_copy(err, &why);
   return DICTUM_OK;

@@ -62,22 +62,23 @@ dictum_status dictum_inspect(dictum_table *table, uint32_t flags,
 
 /* ---- flushing ------------------------------------------------------------------------------- */
 
-/* Goes on after a failure: as much as possible is to be dropped. */
+/* Goes on after a failure: as much as possible is to be dropped. What is below comes first, or a
+ * lookup could fill a cache from it anew. */
 static dictum_status flush(struct node *node, const struct node_keys *key, bool *any,
                            dictum_error *err) {
   dictum_status first = DICTUM_OK;
-  if (node->ops->flush) {
-    *any = true;
-    first = node->ops->flush(node, key, err);
-    if (first != DICTUM_OK)
-      error_where(err, first, node->spec);
-  }
   for (struct node **child = node->children; child && *child; child++) {
     dictum_status status = flush(*child, key, any, first == DICTUM_OK ? err : NULL);
     if (first == DICTUM_OK)
       first = status;
   }
-  return first;
+  if (!node->ops->flush)
+    return first;
+  *any = true;
+  dictum_status status = node->ops->flush(node, key, first == DICTUM_OK ? err : NULL);
+  if (first != DICTUM_OK || status == DICTUM_OK)
+    return first;
+  return error_where(err, status, node->spec);
 }
 
 static dictum_status flush_key(dictum_table *table, const char *key, size_t keylen, bool *any,

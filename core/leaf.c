@@ -131,11 +131,18 @@ static void report(struct leaf *leaf, dictum_status status, const dictum_error *
                "%s is unavailable. %s", leaf->slot.spec, why ? why->what : "");
 }
 
+/* Under a lock of its own: others must not wait while somebody opens the table. */
+static void set_reason(struct leaf *leaf, const dictum_error *why) {
+  forklock_acquire(&leaf->reason_lock);
+  leaf->reason = *why;
+  forklock_release(&leaf->reason_lock);
+}
+
 /* Every way in needs the text, even when the caller does not want it. */
 static dictum_status answer_down(struct leaf *leaf, uint32_t wait_ms, dictum_error *err) {
-  forklock_acquire(&leaf->open_lock);
+  forklock_acquire(&leaf->reason_lock);
   dictum_error reason = leaf->reason;
-  forklock_release(&leaf->open_lock);
+  forklock_release(&leaf->reason_lock);
   error_code(err, DICTUM_RETRY, reason.code, reason.sys_errno, "%s", reason.what);
   if (err && err->size >= sizeof *err)
     err->retry_after_ms = wait_ms;
@@ -143,10 +150,10 @@ static dictum_status answer_down(struct leaf *leaf, uint32_t wait_ms, dictum_err
 }
 
 dictum_status leaf_reason(struct leaf *leaf, char *text, size_t size) {
-  forklock_acquire(&leaf->open_lock);
+  forklock_acquire(&leaf->reason_lock);
   dictum_status status = leaf->reason.status;
   text_format(text, size, "%s", leaf->reason.what);
-  forklock_release(&leaf->open_lock);
+  forklock_release(&leaf->reason_lock);
   return status;
 }
 
@@ -158,7 +165,7 @@ dictum_status leaf_open(struct leaf *leaf, bool stays, dictum_error *err) {
     status = try_open(leaf, &reason);
     /* An old reason stays good for those who are told to wait until this one has reported. */
     if (status != DICTUM_OK)
-      leaf->reason = reason;
+      set_reason(leaf, &reason);
   }
   forklock_release(&leaf->open_lock);
   if (status == DICTUM_OK)
@@ -204,11 +211,8 @@ void leaf_leave(struct leaf *leaf, dictum_status status, const dictum_error *why
     breaker_success(&leaf->breaker);
     return;
   }
-  if (failed && may_heal(leaf) && why) {
-    forklock_acquire(&leaf->open_lock);
-    leaf->reason = *why;
-    forklock_release(&leaf->open_lock);
-  }
+  if (failed && may_heal(leaf) && why)
+    set_reason(leaf, why);
   report(leaf, status, why, status == DICTUM_CONFIG ? BREAKER_LASTING : BREAKER_COUNTED);
 }
 
@@ -225,6 +229,7 @@ void leaf_free(struct leaf *leaf) {
   }
   options_free(leaf->cfg);
   forklock_destroy(&leaf->open_lock);
+  forklock_destroy(&leaf->reason_lock);
   forklock_destroy(&leaf->call_lock);
   free(atomic_load(&leaf->slot.file));
   free(leaf->spec);
@@ -244,6 +249,7 @@ struct leaf *leaf_new(dictum_ctx *ctx, const char *type, const char *name, const
   breaker_init(&leaf->breaker, ctx->retry_min_ms, ctx->retry_max_ms);
   atomic_init(&leaf->generation, atomic_load(&fork_generation));
   forklock_init(&leaf->open_lock);
+  forklock_init(&leaf->reason_lock);
   forklock_init(&leaf->call_lock);
   leaf->slot.spec = leaf->spec = strdup(spec);
   leaf->type_name = strdup(type);

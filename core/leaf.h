@@ -27,9 +27,10 @@ struct leaf {
   struct forklock open_lock;   /* guards what follows, and setting self */
   _Atomic(struct type *) type; /* set once, before self */
   dictum_cfg *cfg;
-  dictum_error reason;       /* why there is no handle */
-  struct forklock call_lock; /* held around calls when the type is PER_HANDLE */
-  atomic_bool in_call;       /* some thread holds the lock that calls need */
+  struct forklock reason_lock; /* guards what follows */
+  dictum_error reason;         /* why there is no handle */
+  struct forklock call_lock;   /* held around calls when the type is PER_HANDLE */
+  atomic_bool in_call;         /* some thread holds the lock that calls need */
 };
 
 static inline struct type *leaf_type(const struct leaf *leaf) {

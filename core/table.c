@@ -21,8 +21,10 @@
 
 dictum_call table_call(const dictum_table *table) {
   dictum_call call = {.size = sizeof call};
-  /* The clock is read only for tables that could make use of it. */
-  if (table->node->ops->caps(table->node) & (DICTUM_CAP_MAY_WAIT | DICTUM_CAP_NETWORK))
+  /* The clock is read only for tables that could make use of it, or of which nothing is known yet.
+   */
+  const uint32_t caps = table->node->ops->caps(table->node);
+  if (caps == 0 || (caps & (DICTUM_CAP_MAY_WAIT | DICTUM_CAP_NETWORK)))
     call.deadline_ns = ctx_deadline_ns(table->ctx, atomic_load(&table->timeout_ms));
   return call;
 }
@@ -193,6 +195,9 @@ dictum_status table_lookup(dictum_table *table, const dictum_call *call, const c
   }
   dictum_buf_free(&scratch.large);
   if (req.status == DICTUM_OK) {
+    /* A table that first had another answer put it before this one. */
+    if (req.off > 0)
+      memmove(value->data, value->data + req.off, req.len);
     value->len = req.len;
     value->data[req.len] = '\0';
     if (flags)

@@ -61,6 +61,8 @@ static dictum_status begin(dictum_txn *txn, dictum_txn_mode mode, uint32_t file_
   dictum_table *table = txn->table;
   if (!(table->flags & DICTUM_OPEN_WRITE))
     return error_set(err, DICTUM_INVALID, 0, "table was not opened for writing");
+  if (mode == DICTUM_TXN_REPLACE_ALL && !table->node->ops->load)
+    return error_set(err, DICTUM_UNSUPPORTED, 0, "tables of type %s cannot be built", table->type);
   const dictum_txn_args args = {
       .size = sizeof args,
       .mode = mode,

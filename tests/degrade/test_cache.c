@@ -362,6 +362,33 @@ static void one_asks_for_all(void **state) {
   dictum_close(table);
 }
 
+static void *ask_for_one_text(void *rock) {
+  struct crew *crew = rock;
+  dictum_buf value = {0};
+  if (dictum_lookup(crew->table, "key", 3, &value, NULL, NULL) == DICTUM_OK &&
+      strlen(value.data) == value.len)
+    atomic_fetch_add(&crew->right, 1);
+  dictum_buf_free(&value);
+  return NULL;
+}
+
+/* Who waited in vain asks again, after an older answer was looked at: the two must not be mixed. */
+static void waiting_in_vain_gives_one_answer(void **state) {
+  struct world *world = *state;
+  be(world, "slow");
+  dictum_table *table = open_cache(world, "ttl=0 stale_ok=1h");
+  struct crew crew = {.table = table};
+  pthread_t threads[nthreads];
+  for (int i = 0; i < nthreads; i++)
+    assert_int_equal(pthread_create(&threads[i], NULL, ask_for_one_text, &crew), 0);
+  usleep(50000); /* the first of them sleeps, and then answers "slow" */
+  be(world, "later");
+  for (int i = 0; i < nthreads; i++)
+    pthread_join(threads[i], NULL);
+  assert_int_equal(atomic_load(&crew.right), nthreads);
+  dictum_close(table);
+}
+
 static void waiting_ends_at_the_deadline(void **state) {
   struct world *world = *state;
   be(world, "slow");
@@ -485,15 +512,25 @@ static void fork_while_others_ask(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      IN_WORLD(answer_lives_for_its_time),       IN_WORLD(absence_has_its_own_time),
-      IN_WORLD(failures_are_not_kept),           IN_WORLD(zero_keeps_nothing_fresh),
-      IN_WORLD(stale_only_when_allowed),         IN_WORLD(stale_for_a_while),
-      IN_WORLD(absence_is_stale_only_when_told), IN_WORLD(misconfigured_table_is_covered_too),
-      IN_WORLD(stale_answer_begins_no_new_life), IN_WORLD(size_is_bounded),
-      IN_WORLD(flushed_keys_are_asked_again),    IN_WORLD(refreshed_ahead_of_time),
-      IN_WORLD(batch_asks_for_what_is_missing),  IN_WORLD(one_asks_for_all),
-      IN_WORLD(waiting_ends_at_the_deadline),    IN_WORLD(many_ask_for_much),
-      IN_WORLD(child_keeps_what_is_cached),      IN_WORLD(fork_while_others_ask),
+      IN_WORLD(answer_lives_for_its_time),
+      IN_WORLD(absence_has_its_own_time),
+      IN_WORLD(failures_are_not_kept),
+      IN_WORLD(zero_keeps_nothing_fresh),
+      IN_WORLD(stale_only_when_allowed),
+      IN_WORLD(stale_for_a_while),
+      IN_WORLD(absence_is_stale_only_when_told),
+      IN_WORLD(misconfigured_table_is_covered_too),
+      IN_WORLD(stale_answer_begins_no_new_life),
+      IN_WORLD(size_is_bounded),
+      IN_WORLD(flushed_keys_are_asked_again),
+      IN_WORLD(refreshed_ahead_of_time),
+      IN_WORLD(batch_asks_for_what_is_missing),
+      IN_WORLD(one_asks_for_all),
+      IN_WORLD(waiting_in_vain_gives_one_answer),
+      IN_WORLD(waiting_ends_at_the_deadline),
+      IN_WORLD(many_ask_for_much),
+      IN_WORLD(child_keeps_what_is_cached),
+      IN_WORLD(fork_while_others_ask),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,7 +56,7 @@ def pgsql(home):
         settings = settings.replace("db1.example.net db2.example.net", f"127.0.0.1:{server.port}")
         settings = settings.replace("user = mailer", f"user = {USER}")
         settings = settings.replace("dbname = mail", f"dbname = {DATABASE}")
-        settings = settings.replace("= mailer-password", f"= {home}/password")
+        settings = settings.replace("= /etc/dictum/mail.password", f"= {home}/password")
         (home / "password").write_text("anything")
         (home / "password").chmod(0o600)
         (home / "users.cf").write_text(settings)
