@@ -104,14 +104,19 @@ static dictum_status check_real_file(const struct attempt *a, char *real) {
   return refuse(a, DICTUM_CODE_PLUGIN_UNSAFE, 0, reason, "close that folder to others");
 }
 
-static dictum_status check_safety(const struct attempt *a) {
-  char *real = realpath(a->path, NULL);
-  if (!real && errno == ENOMEM)
-    return error_nomem(a->err);
-  if (!real)
-    return refuse_missing(a);
-  dictum_status status = check_real_file(a, real);
-  free(real);
+/* @param file  receives where symbolic links lead to, in malloc()ed memory: what is opened must be
+ *   what was checked */
+static dictum_status check_safety(const struct attempt *a, char **file) {
+  *file = realpath(a->path, NULL);
+  if (!*file)
+    return errno == ENOMEM ? error_nomem(a->err) : refuse_missing(a);
+  char *used_up = strdup(*file);
+  dictum_status status = used_up ? check_real_file(a, used_up) : error_nomem(a->err);
+  free(used_up);
+  if (status == DICTUM_OK)
+    return DICTUM_OK;
+  free(*file);
+  *file = NULL;
   return status;
 }
 
@@ -150,9 +155,10 @@ static dictum_status check_abi(const struct attempt *a, const dictum_plugin *plu
 
 /* Opens eagerly and finds the descriptor. On failure nothing stays loaded, so that a file that is
  * put in its place is seen. */
-static dictum_status probe(const struct attempt *a, const char *symbol, void **handle) {
+static dictum_status probe(const struct attempt *a, const char *file, const char *symbol,
+                           void **handle) {
   char reason[400];
-  *handle = dlopen(a->path, RTLD_NOW | RTLD_LOCAL);
+  *handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
   if (!*handle) {
     const char *said = dlerror();
     snprintf(reason, sizeof reason, "dlopen failure loading: %s", said ? said : "unknown");
@@ -185,14 +191,14 @@ static lt_dlhandle open_resident(const char *path) {
   return module;
 }
 
-static dictum_status open_module(const struct attempt *a, const char *symbol,
+static dictum_status open_module(const struct attempt *a, const char *file, const char *symbol,
                                  const dictum_plugin **out) {
   void *probed;
-  dictum_status status = probe(a, symbol, &probed);
+  dictum_status status = probe(a, file, symbol, &probed);
   if (status != DICTUM_OK)
     return status;
-  lt_dlhandle module = open_resident(a->path);
-  *out = module ? lt_dlsym(module, "dictum_plugin") : NULL;
+  lt_dlhandle module = open_resident(file);
+  *out = module ? lt_dlsym(module, symbol) : NULL;
   if (!*out) {
     const char *said = lt_dlerror();
     status = refuse(a, DICTUM_CODE_PLUGIN_BROKEN, 0, said ? said : "libltdl refuses it",
@@ -208,24 +214,30 @@ dictum_status load_module(const char *path, const char *type, const dictum_plugi
   const struct attempt attempt = {path, type, err};
   if (path[0] != '/')
     return refuse(&attempt, DICTUM_CODE_PLUGIN_UNSAFE, 0, "not an absolute path", "name it whole");
-  dictum_status status = check_safety(&attempt);
+  char *file;
+  dictum_status status = check_safety(&attempt, &file);
   if (status != DICTUM_OK)
     return status;
-  char *symbol = descriptor_symbol(path);
-  if (!symbol)
-    return error_nomem(err);
-  forklock_acquire(&loader_lock);
-  status = open_module(&attempt, symbol, out);
-  forklock_release(&loader_lock);
+  char *symbol = descriptor_symbol(path); /* what a link is called counts */
+  if (symbol) {
+    forklock_acquire(&loader_lock);
+    status = open_module(&attempt, file, symbol, out);
+    forklock_release(&loader_lock);
+  } else {
+    status = error_nomem(err);
+  }
   free(symbol);
+  free(file);
   return status;
 }
 
 dictum_status load_refuse_postfix(const char *path, const char *type, dictum_error *err) {
   const struct attempt attempt = {path, type, err};
-  dictum_status status = check_safety(&attempt);
+  char *file;
+  dictum_status status = check_safety(&attempt, &file);
   if (status != DICTUM_OK)
     return status;
+  free(file);
   return refuse(&attempt, DICTUM_CODE_PLUGIN_ABI, 0,
                 "a plugin of Postfix, which serves its own programs only",
                 "install Dictum's plugin of this type");

@@ -101,8 +101,9 @@ static const dictum_type net_types[] = {
      METHODS(tcp)},
     {.name = "proxy",
      .summary = "another table, through Postfix's proxymap where that runs: type:name",
+     /* As long as the other table is not open, it may be one of patterns. */
      .caps = DICTUM_CAP_ITERATE | DICTUM_CAP_UPDATE | DICTUM_CAP_DELETE | DICTUM_CAP_NETWORK |
-             DICTUM_CAP_MAY_WAIT,
+             DICTUM_CAP_MAY_WAIT | DICTUM_CAP_PATTERN,
      METHODS(proxy),
      .iter_open = proxy_iter_open,
      .iter_next = proxy_iter_next,
