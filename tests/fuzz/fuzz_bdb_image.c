@@ -84,7 +84,7 @@ static void look_up_together(const struct bdb_image *image, const dictum_key *ke
                              bool sound, bool with_nul) {
   struct bdb_finger fingers[tablefile_fetched] = {0};
   struct bdb_scratch scratch = {0}, other = {0};
-  dictum_key fetched[tablefile_fetched];
+  dictum_key fetched[tablefile_fetched] = {0};
   for (size_t i = 0; i < n; i++)
     fetched[i] = with_nul ? tablefile_without_nul(keys[i]) : keys[i];
   bdb_image_fetch(image, fetched, n, with_nul, fingers);
