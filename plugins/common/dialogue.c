@@ -75,8 +75,9 @@ static bool talk(struct dialogue *dialogue, struct conn *conn, bool *sound, stru
   if (conn->fresh && !greet(dialogue, stream, fault))
     return false;
   while (dialogue->done < dialogue->n) {
-    /* What it says unasked would be taken for the next answer; on another connection it may not. */
-    if (asked == dialogue->done && stream_has_more(stream))
+    /* What it says unasked would be taken for the next answer; on another connection it may not.
+     * Of an idle connection, the pool has just seen that there is nothing. */
+    if (asked == dialogue->done && (conn->fresh || asked > before) && stream_has_more(stream))
       return fault_set(fault, asked > before ? FAULT_NONE : FAULT_LOST, 0,
                        "it says more than it was asked");
     if (!put_questions(dialogue, stream, &asked, fault) ||

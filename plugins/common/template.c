@@ -78,18 +78,13 @@ void template_free(struct template *template) {
 
 /* ---- expansion ------------------------------------------------------------------------------ */
 
-static bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         c == '$' || (unsigned char)c >= 0x80;
-}
-
 bool template_joins_word(const struct template *template, size_t i) {
   const struct template_piece *pieces = template->pieces;
   if (i > 0 && pieces[i - 1].part == PIECE_LITERAL &&
-      is_word(pieces[i - 1].text.p[pieces[i - 1].text.n - 1]))
+      template_is_word(pieces[i - 1].text.p[pieces[i - 1].text.n - 1]))
     return true;
   return i + 1 < template->n && pieces[i + 1].part == PIECE_LITERAL &&
-         is_word(pieces[i + 1].text.p[0]);
+         template_is_word(pieces[i + 1].text.p[0]);
 }
 
 struct address address_of(const char *text, size_t len) {

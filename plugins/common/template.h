@@ -41,7 +41,13 @@ dictum_status template_parse(const dictum_host *host, const char *text, enum tem
 /** Releases what template_parse() made. {0} is fine. */
 void template_free(struct template *template);
 
-/** Does piece @p i stand directly beside a letter, a digit, '_' or '$' of the text around it? */
+/** Is it a byte of a word of SQL? All that are not of ASCII are. */
+static inline bool template_is_word(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         c == '$' || (unsigned char)c >= 0x80;
+}
+
+/** Does piece @p i stand directly beside a word of the text around it? */
 bool template_joins_word(const struct template *template, size_t i);
 
 /** A key or a value, taken apart. Points into it. */

@@ -33,11 +33,6 @@ struct scan {
   struct statement *statement;
 };
 
-static bool is_word(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         c == '$' || (unsigned char)c >= 0x80;
-}
-
 /* "--" begins a comment only with a space or a control character behind it. */
 static bool begins_line_comment(const char *at, size_t n) {
   return at[0] == '#' ||
@@ -107,7 +102,7 @@ static const char *read_key(struct scan *scan, const struct template *query, siz
   if (scan->escapes)
     return "a backslash stands before a part of the key";
   statement->is_fragile |= scan->place == BARE || scan->place == GRAVE || scan->place == DOUBLE ||
-                           (scan->place == LITERAL && is_word(scan->before));
+                           (scan->place == LITERAL && template_is_word(scan->before));
   statement->parts[statement->n++] = (struct part){
       scan->place, &query->pieces[i], {NULL, 0}, template_joins_word(query, i)};
   if (scan->place == BARE)
